@@ -1,0 +1,21 @@
+"""Grades one deep-learning assignment: neural-network pruning.
+
+The modules, in the order in which a submission meets them:
+
+- ``records``   every record that flows between the stages, in order of appearance
+- ``errors``    ``SubmissionError`` is theirs and becomes a verdict; ``GraderError`` is ours
+- ``rubric``    loads and checks rubric.yaml; turns measurements into marks
+- ``formulas``  sparsity, error, score, points: pure, used on both sides of the process line
+- ``task``      the instances: function, data, splits, trained models, secret
+- ``intake``    finds and reads submissions; never executes them
+- ``sandbox``   the keeper's side of a run: nursery, clock, kill, collect
+- ``inside``    everything that shares a process with student code
+- ``weights``   the gate: untrusted bytes become arrays, or a verdict
+- ``evaluate``  sparsity and error on a device, in float64
+- ``pipeline``  ``grade()``: the whole path on one screen
+- ``ledger``    every outcome once, on disk, before it is shown
+- ``batch``     many submissions over several workers
+- ``report``    JSON, HTML and CSV from measurements and marks
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,147 @@
+"""Every record that flows through the grader, frozen, in order of appearance.
+
+Upload -> Submission -> Run -> Outcome (with a Measurement) -> Mark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Verdict = Literal[
+    "graded",
+    "unreadable",
+    "no_entry",
+    "raised",
+    "exited",
+    "crashed",
+    "timed_out",
+    "out_of_memory",
+    "rejected",
+    "missing",
+    "not_graded",
+]
+Stage = Literal["unpack", "import", "prune", "collect", "evaluate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One submission as it lies on disk, not yet opened."""
+
+    student: str  # file-system-safe id, unique in the batch
+    name: str  # the name as it stands on disk
+    source: str  # the path as it was given
+    path: Path
+    submitted_at: str | None = None  # ISO 8601, from LMS metadata or a commit; never a file's modification time
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A submission that could be read: its files, and which of them defines ``prune``."""
+
+    sha256: str  # of the uploaded bytes (for a folder: of its sorted names and contents)
+    entry: str  # key of `files`: the source that defines prune
+    files: Mapping[str, bytes]  # relative POSIX path -> contents; Python sources are UTF-8 with "\n" line ends
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an instance has no measurement."""
+
+    verdict: Verdict
+    stage: Stage
+    message: str
+    exception: str | None = None  # nearest built-in exception class, such as "ValueError"; never the student's own text
+    line: int | None = None  # of the student's entry file
+    traceback: str = ""  # the student's own frames, untrusted text
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one confined process gave back for one instance: weights or a failure, never both."""
+
+    weights: bytes | None  # 142,346 little-endian float32, unchecked
+    failure: Failure | None
+    notes: tuple[str, ...]  # untrusted text
+    log: str  # stdout and stderr, untrusted text, capped at limits.log_bytes
+    log_truncated: bool
+    seconds: float  # wall time on the keeper's clock, from handing over the source to the end of the run
+    cpu_seconds: float  # of the whole process tree
+    peak_memory_bytes: int  # of the whole process tree, sampled
+
+
+@dataclass(frozen=True, slots=True)
+class LayerCount:
+    zeros: int
+    parameters: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What the returned weights are: a pure function of weights and instance, free of any rubric."""
+
+    zeros: int
+    parameters: int  # always 142,346
+    layers: Mapping[str, LayerCount]  # by parameter name, in model order
+    mse: float  # on the instance's split, float64
+    mse_per_output: tuple[float, ...]  # 10 values; their mean is mse
+    weights_sha256: str  # of the 569,384 returned bytes
+
+    @property
+    def sparsity(self) -> float:
+        return self.zeros / self.parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One submission on one instance, as the ledger keeps it: a measurement or a failure, never both."""
+
+    instance: str  # "public", "hidden-1", ...
+    measurement: Measurement | None
+    failure: Failure | None
+    notes: tuple[str, ...] = ()
+    log: str = ""
+    log_truncated: bool = False
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_memory_bytes: int = 0
+    graded_at: str = ""  # ISO 8601, UTC
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.failure.verdict if self.failure else "graded"
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """A submission with the outcome of each of its instances, in instance order."""
+
+    upload: Upload
+    sha256: str | None  # None when the bytes could not be read
+    outcomes: tuple[Outcome, ...]
+    notes: tuple[str, ...] = ()
+    name: str = field(default="")  # roster name, where there is a roster
+    email: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The judgement of one criterion."""
+
+    criterion: str
+    points: float | None  # None while the grader owes the student a result
+    max_points: float
+    reason: str
+    pending: bool = False  # a manual mark that nobody has filled in yet
+
+
+@dataclass(frozen=True, slots=True)
+class Isolation:
+    """What confines the submissions of a batch, as its probe child proved it."""
+
+    level: str  # "L3" ... "L0"
+    layers: tuple[str, ...]  # in force, in the order in which they are applied
+    missing: Mapping[str, str] = field(default_factory=dict)  # layer -> why it is not in force

@@ -1,0 +1,374 @@
+#!/usr/bin/env python3
+"""The command line: the only place that prints and exits. ``python grade.py --help`` lists the commands."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+try:
+    import typer
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.table import Table
+
+    import grader
+    from grader import batch as batches
+    from grader import intake, pipeline, task
+    from grader import rubric as rubrics
+    from grader.errors import GraderError, UsageError
+    from grader.ledger import Ledger
+    from grader.records import Graded, Isolation, Upload
+    from grader.report import advice, build, text, write
+    from grader.report.schema import Grades, Report, to_json
+    from grader.rubric import Rubric
+except ModuleNotFoundError as missing:
+    sys.exit(f"the package {missing.name!r} is not installed for this Python: run 'make setup' and use .venv/bin/python")
+
+DONE, BELOW, USAGE, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+
+app = typer.Typer(
+    add_completion=True,
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Grades neural-network pruning: each [bold]prune(model)[/bold] runs confined, its weights are scored on hidden data.",
+    epilog="Without a command, 'batch' is meant: 'grade.py' grades submissions/, 'grade.py FOLDER' grades FOLDER.",
+)
+messages = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Isolated(StrEnum):
+    strict = "strict"
+    best = "best"
+
+
+RubricOption = Annotated[Path, typer.Option("--rubric", help="The rubric to mark by.", metavar="FILE")]
+DeviceOption = Annotated[str, typer.Option(help="Where weights are evaluated: auto, cpu, cuda or cuda:N.", metavar="DEVICE")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and everything else on stderr.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+IsolationOption = Annotated[Isolated, typer.Option(help="strict refuses a machine that can't confine submissions; best says what is missing.")]
+
+
+@app.command()
+def batch(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Submissions, or folders of submissions.", metavar="[PATH]...")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where reports and the ledger go.", metavar="FOLDER")] = Path("reports"),
+    rubric: RubricOption = Path("rubric.yaml"),
+    device: DeviceOption = "auto",
+    workers: Annotated[int | None, typer.Option(min=1, max=512, help="Submissions at a time (default: the cores at hand).")] = None,
+    isolation: IsolationOption = Isolated.strict,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Run every submission again, whatever the ledger holds.")] = False,
+    only: Annotated[list[str] | None, typer.Option(help="Grade this student alone; repeatable.", metavar="STUDENT")] = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Grade submissions on the hidden data and write reports.
+
+    Example: grade.py batch submissions/ -o reports/
+    """
+    rules = rubrics.load(rubric)
+    uploads = intake.find(paths or [Path("submissions")])
+    chosen = _chosen(uploads, only)
+    with Ledger(out) as ledger:
+        problem = _prepare_task(rules, rubric, quiet)
+        forbidden = (_home(rubric), out, *_own_files(rules, rubric))
+        with batches.open_bench(
+            rules, problem.instances, isolation=isolation, device=device, forbidden=forbidden, ledger=ledger
+        ) as bench:
+            reference = pipeline.grade(batches.reference_upload(), bench)
+            graded = _grade(chosen, bench, workers or len(os.sched_getaffinity(0)), fresh, quiet, out)
+            graded += [found for upload in uploads if upload not in chosen and (found := pipeline.recall(upload, bench))]
+            grades = _report(graded, reference, rules, problem.digest, bench)
+        write.write_batch(out, grades, rules)
+    if as_json:
+        print(to_json(grades))
+    else:
+        _print_table(grades)
+        print(f"report: {out / 'index.html'}")
+    owed = [report.student for report in grades.submissions if report.verdict == "not_graded"]
+    if owed:
+        messages.print(f"[red]not graded: {escape(_shown(', '.join(owed), 300))}; run the same command again to retry them[/red]")
+        raise SystemExit(FAILED)
+
+
+@app.command()
+def check(
+    path: Annotated[Path, typer.Argument(help="One submission: a file, a folder or a zip.")],
+    rubric: RubricOption = Path("rubric.yaml"),
+    device: DeviceOption = "auto",
+    isolation: IsolationOption = Isolated.best,
+    min_points: Annotated[float, typer.Option(help="Exit with 1 below so many points.")] = 0.0,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Check one submission on the public validation data: the same path and limits as the official run.
+
+    Example: grade.py check my_prune.py
+    """
+    rules = rubrics.load(rubric)
+    uploads = intake.find([path])
+    if len(uploads) != 1:
+        raise UsageError(f"{path}: holds {len(uploads)} submissions, expected one; use 'grade.py batch {path}' for several")
+    with _building(quiet) as progress:
+        instance = task.public(rules, rubric.absolute().parent, _home(rubric), progress)
+    forbidden = (_home(rubric),)
+    with batches.open_bench(rules, [instance], isolation=isolation, device=device, forbidden=forbidden) as bench:
+        with _waiting(f"running {uploads[0].name}", quiet):
+            graded = pipeline.grade(uploads[0], bench)
+        report = build.report(graded, rules, None)
+        level = bench.sandbox.isolation
+    if as_json:
+        print(to_json(report))
+    else:
+        _print_check(report, rules, level)
+    if report.verdict == "not_graded":
+        raise SystemExit(FAILED)
+    if report.verdict != "graded" or (report.points or 0.0) < min_points:
+        raise SystemExit(BELOW)
+
+
+@app.command()
+def init(
+    rubric: RubricOption = Path("rubric.yaml"),
+    quiet: QuietOption = False,
+) -> None:
+    """Create the secret, the hidden data and the hidden models; batch does so by itself the first time.
+
+    Example: grade.py init
+    """
+    rules = rubrics.load(rubric)
+    problem = _prepare_task(rules, rubric, quiet)
+    print(f"{len(problem.instances)} instances ready in {_home(rubric)} (task {problem.digest[:12]})")
+    print("keep that folder to yourself: it holds the secret that the hidden data come from")
+
+
+@app.command()
+def doctor(
+    rubric: RubricOption = Path("rubric.yaml"),
+    device: DeviceOption = "auto",
+) -> None:
+    """Show what confines submissions on this machine, and where weights are evaluated.
+
+    Example: grade.py doctor
+    """
+    rules = rubrics.load(rubric)
+    evaluator = batches.Evaluator(device)
+    with batches.Sandbox(rules, forbidden=(_home(rubric),)) as sandbox:
+        found = sandbox.isolation
+    print(f"isolation  {found.level}: {', '.join(found.layers)}")
+    for layer, why in found.missing.items():
+        print(f"missing    {layer}: {text.one_line(why, 300)}")
+    print(f"hidden data {'may' if found.level in batches.HIDDEN_DATA_LEVELS else 'may not'} be graded here")
+    for name, version in batches.environment(evaluator).items():
+        print(f"{name:10} {version}")
+    missing = batches.missing_packages(rules)
+    if missing:
+        print(f"packages   not installed, though allow.packages lists them: {', '.join(missing)} (pip install {' '.join(missing)})")
+
+
+# --- steps of the commands --------------------------------------------------------------------------------------------
+
+
+def _home(rubric: Path) -> Path:
+    """Where the secret and the caches live: beside the rubric, unless PRUNEGRADE_HOME names another folder."""
+    return Path(os.environ.get("PRUNEGRADE_HOME") or rubric.absolute().parent / ".prunegrade")
+
+
+def _own_files(rules: Rubric, rubric: Path) -> tuple[Path, ...]:
+    files = rules.task.files
+    return (rubric.absolute().parent / files.hidden,) if files else ()
+
+
+def _chosen(uploads: Sequence[Upload], only: Sequence[str] | None) -> list[Upload]:
+    if not only:
+        return list(uploads)
+    known = {upload.student for upload in uploads}
+    if unknown := [student for student in only if student not in known]:
+        near = ", ".join(sorted(known)[:8])
+        raise UsageError(f"--only {unknown[0]}: no such student; there are {near}{', ...' if len(known) > 8 else ''}")
+    return [upload for upload in uploads if upload.student in set(only)]
+
+
+def _prepare_task(rules: Rubric, rubric: Path, quiet: bool) -> task.Task:
+    with _building(quiet) as progress:
+        return task.load(rules, rubric.absolute().parent, _home(rubric), progress)
+
+
+def _grade(
+    uploads: Sequence[Upload], bench: pipeline.Bench, workers: int, fresh: bool, quiet: bool, out: Path
+) -> list[Graded]:
+    live = messages.is_terminal and not quiet
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=messages, disable=not live, transient=True) as progress:
+        row = progress.add_task("grading", total=len(uploads))
+
+        def on_graded(graded: Graded) -> None:
+            progress.update(row, advance=1, description=f"graded {_shown(graded.upload.student, 40)}")
+            if not live and not quiet:
+                verdict = next((o.verdict for o in graded.outcomes if o.verdict != "graded"), "graded")
+                messages.print(escape(f"{_shown(graded.upload.student, 60)}: {verdict}"))
+
+        try:
+            return batches.grade_all(uploads, bench, workers=workers, fresh=fresh, on_graded=on_graded)
+        except KeyboardInterrupt:
+            messages.print(f"stopped; what was graded is safe in {escape(str(out))}: run the same command again to go on")
+            raise
+
+
+def _report(
+    graded: Sequence[Graded], reference: Graded, rules: Rubric, task_digest: str, bench: pipeline.Bench
+) -> Grades:
+    reports = [build.report(one, rules, reference.outcomes) for one in graded]
+    about_reference = build.report(reference, rules, None)
+    if about_reference.verdict != "graded":
+        messages.print(f"[yellow]the reference solution itself is {about_reference.verdict}: {escape(about_reference.message)}[/yellow]")
+    return build.grades(
+        reports, rules, task_digest, bench.sandbox.isolation, batches.environment(bench.evaluator), about_reference
+    )
+
+
+# --- what is printed --------------------------------------------------------------------------------------------------
+
+
+def _print_table(grades: Grades) -> None:
+    console = Console(highlight=False)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("student", "verdict"):
+        table.add_column(column, no_wrap=True, overflow="ellipsis", max_width=32)
+    for column in ("points", "sparsity", "error"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("reason", overflow="ellipsis", no_wrap=True)
+    rows = [*grades.submissions, *([grades.reference] if grades.reference else [])]
+    for report in rows:
+        style = "dim" if report is grades.reference else "" if report.verdict == "graded" else "yellow"
+        table.add_row(
+            escape(_shown(report.student, 60)),
+            report.verdict,
+            "-" if report.points is None else f"{report.points:.3f} of {report.max_points:g}",
+            "" if report.sparsity is None else f"{report.sparsity:.4f}",
+            "" if report.mse is None else f"{report.mse:.4g}",
+            escape(_shown(report.message or "", 200)),
+            style=style,
+        )
+    console.print(table)
+
+
+def _print_check(report: Report, rules: Rubric, isolation: Isolation) -> None:
+    points = "-" if report.points is None else f"{report.points:.3f}"
+    print(f"{report.verdict}: {points} of {report.max_points:g} points on the public validation data")
+    if report.verdict == "graded":
+        print(f"sparsity {report.sparsity:.4f}, error {report.mse:.4g}, score {report.score:.4f}")
+        print(advice.what_limits(report, rules))
+    else:
+        print(_shown(report.message or "", 4_000))
+        if report.instances[0].traceback:
+            print(text.clean(report.instances[0].traceback, 8_000))
+    for note in (*report.notes, *report.instances[0].notes):
+        print(f"note: {_shown(note, 500)}")
+    if report.log:
+        print("--- what it printed ---")
+        print(text.clean(report.log, 8_000).rstrip())
+        print("-----------------------")
+    if isolation.missing:
+        lacking = "; ".join(f"{layer}: {_shown(why, 200)}" for layer, why in isolation.missing.items())
+        print(f"isolation {isolation.level} ({lacking})")
+
+
+def _shown(value: str, limit: int) -> str:
+    """A student's text on one line of a terminal, with control characters made visible."""
+    return text.one_line(value, limit)
+
+
+@contextmanager
+def _building(quiet: bool) -> Iterator[Callable[[str, float], None]]:
+    """Progress of building instances, shown only once something has to be built."""
+    columns = (SpinnerColumn(), TextColumn("building {task.description}"), BarColumn(), TimeElapsedColumn())
+    rows: dict[str, Any] = {}
+    with Progress(*columns, console=messages, disable=quiet or not messages.is_terminal, transient=True) as progress:
+
+        def on_progress(name: str, done: float) -> None:
+            if name not in rows:
+                rows[name] = progress.add_task(name, total=1.0)
+                if not messages.is_terminal and not quiet:
+                    messages.print(f"building {name} (once; a few seconds)")
+            progress.update(rows[name], completed=done)
+
+        yield on_progress
+
+
+@contextmanager
+def _waiting(what: str, quiet: bool) -> Iterator[None]:
+    if quiet or not messages.is_terminal:
+        yield
+    else:
+        with messages.status(escape(_shown(what, 60))):
+            yield
+
+
+# --- start and end ----------------------------------------------------------------------------------------------------
+
+
+def _with_default_command(arguments: Sequence[str]) -> list[str]:
+    """``batch`` where no command is named."""
+    commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
+    own = {"--help", "--version", "--install-completion", "--show-completion"}
+    if arguments and (arguments[0] in commands or arguments[0] in own):
+        return list(arguments)
+    return ["batch", *arguments]
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if show:
+        print(grader.__version__)
+        raise SystemExit(DONE)
+
+
+def main() -> NoReturn:
+    """Run a command and end with the project's exit status: 0 done, 1 below, 2 usage, 3 the grader failed, 130 Ctrl-C."""
+    try:
+        code = app(args=_with_default_command(sys.argv[1:]), prog_name="grade.py", standalone_mode=False)
+        sys.stdout.flush()
+        _exit(code if isinstance(code, int) else DONE)
+    except UsageError as error:
+        _exit(USAGE, str(error))
+    except GraderError as error:
+        _exit(FAILED, str(error))
+    except (KeyboardInterrupt, typer.Abort):
+        _exit(INTERRUPTED)
+    except SystemExit as ended:
+        _exit(ended.code if isinstance(ended.code, int) else DONE)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter complains when it flushes
+        _exit(DONE)
+    except Exception as error:
+        if show := getattr(error, "show", None):  # a wrong option or argument, worded by typer
+            show()
+            _exit(getattr(error, "exit_code", USAGE))
+        if os.environ.get("PRUNEGRADE_DEBUG"):
+            traceback.print_exc()
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else f"{type(error).__name__}: {error}"
+        _exit(FAILED, f"the grader failed: {reason}; set PRUNEGRADE_DEBUG=1 to see where")
+
+
+def _exit(code: int, message: str = "") -> NoReturn:
+    if message:
+        try:
+            print(f"grade.py: {message}", file=sys.stderr)
+        except OSError:
+            pass
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""Schedules submissions over several workers: each takes the whole path of ``pipeline.grade``."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import grader
+from grader.errors import GraderError, UsageError
+from grader.evaluate import Evaluator
+from grader.ledger import Ledger
+from grader.pipeline import Bench, Station, grade
+from grader.records import Graded, Upload
+from grader.rubric import Rubric
+from grader.sandbox import SEED, PublicData, Sandbox
+from grader.task import Instance, reference_folder
+
+HIDDEN_DATA_LEVELS = ("L3", "L2")
+
+
+def reference_upload() -> Upload:
+    """The reference solution, an ordinary submission."""
+    path = reference_folder() / "linear_bridge.py"
+    return Upload(student="reference", name=path.name, source=str(path), path=path)
+
+
+@contextmanager
+def open_bench(
+    rubric: Rubric,
+    instances: Sequence[Instance],
+    *,
+    isolation: str,
+    device: str,
+    forbidden: tuple[Path, ...],
+    ledger: Ledger | None = None,
+    namespaces: bool = True,
+) -> Iterator[Bench]:
+    """Sandbox, evaluator and instances made ready. Hidden splits where the instances have them, else validation.
+
+    Raises UsageError where ``isolation`` is "strict" and this machine can't confine submissions well enough.
+    """
+    torch.set_num_threads(1)  # workers are threads; and a fixed order of summation gives the same bits each time
+    evaluator = Evaluator(device)
+    try:
+        sandbox = Sandbox(rubric, forbidden=forbidden, namespaces=namespaces).__enter__()
+    except GraderError as error:
+        raise UsageError(f"no sandbox: {error}; nothing was run (see `grade.py doctor`)") from None
+    stations: list[Station] = []
+    try:
+        level = sandbox.isolation.level
+        if isolation == "strict" and level not in HIDDEN_DATA_LEVELS:
+            lacking = "; ".join(f"{layer}: {why}" for layer, why in sandbox.isolation.missing.items())
+            raise UsageError(f"isolation is {level}, hidden data needs L2 or better ({lacking}); nothing was run (see `grade.py doctor`)")
+        stations += [_station(instance, evaluator) for instance in instances]
+        yield Bench(sandbox, evaluator, tuple(stations), _circumstances(rubric, sandbox, evaluator), ledger)
+    finally:
+        sandbox.close()
+        for station in stations:
+            os.close(station.data.fd)
+
+
+def grade_all(
+    uploads: Sequence[Upload], bench: Bench, *, workers: int, fresh: bool, on_graded: Callable[[Graded], None]
+) -> list[Graded]:
+    """Grade all, in student order whoever finishes first. ``on_graded`` is called in this thread after each.
+
+    A GraderError (the disk is full, say) or Ctrl-C stops the batch; what is in the ledger by then stays there.
+    """
+    graded: dict[str, Graded] = {}
+    with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="worker") as pool:
+        waiting = iter(uploads)
+        running: set[Future[Graded]] = set()
+        try:
+            while True:
+                while len(running) < workers and (upload := next(waiting, None)):
+                    running.add(pool.submit(grade, upload, bench, fresh=fresh))
+                if not running:
+                    break
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    result = future.result()
+                    graded[result.upload.student] = result
+                    on_graded(result)
+        except BaseException:
+            bench.sandbox.close()  # ends the runs in flight, which the pool would otherwise wait for
+            raise
+    return [graded[upload.student] for upload in uploads]
+
+
+def environment(evaluator: Evaluator) -> dict[str, str]:
+    """Versions that a measurement may depend on."""
+    return {
+        "grader": grader.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "device": evaluator.name,
+        "machine": platform.machine(),
+    }
+
+
+def _station(instance: Instance, evaluator: Evaluator) -> Station:
+    split = instance.hidden or instance.validation
+    public = {
+        "train.X": instance.train.inputs,
+        "train.Y": instance.train.targets,
+        "validation.X": instance.validation.inputs,
+        "validation.Y": instance.validation.targets,
+        **instance.model,
+    }
+    samples = evaluator.upload(split.inputs, split.targets)
+    return Station(PublicData.of(instance.name, public), samples, instance.digest)
+
+
+def _circumstances(rubric: Rubric, sandbox: Sandbox, evaluator: Evaluator) -> dict[str, object]:
+    return {
+        "limits": rubric.limits.model_dump(mode="json"),
+        "allow": rubric.allow.model_dump(mode="json"),
+        "seed": SEED,
+        "isolation": sandbox.isolation.level,
+        "grader": grader.__version__,
+        "torch": torch.__version__,
+        "device": evaluator.device.type,
+    }
+
+
+def missing_packages(rubric: Rubric) -> list[str]:
+    """Packages that the rubric lets submissions import, but which are not installed here."""
+    missing = []
+    for name in rubric.allow.packages:
+        try:
+            importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(name)
+    return missing

@@ -1,0 +1,16 @@
+"""EVERYTHING HERE SHARES A PROCESS WITH STUDENT CODE, or forks the processes that do.
+
+Who runs what, from the keeper's side of the line inwards:
+
+- ``__main__``   the nursery: a clean exec with torch imported, which forks one warden per run
+- ``warden``     pid 1 of a run's pid namespace: builds its private root, samples, keeps the clock's second hand, kills
+- ``confine``    the consecutive steps that lock the forked child down, and the probe that proves it
+- ``kernel``     the system calls which Python lacks, by ctypes
+- ``submission`` inside: imports the submission, calls ``prune(model)``, reports
+- ``collect``    makes 142,346 float32 numbers out of whatever prune gave back
+- ``notebook``   what notebooks expect around them: get_ipython, tqdm.notebook
+- ``assignment`` the module that submissions import
+
+Nothing outside this folder imports it, and it imports nothing of ours but ``grader.formulas``. No number that a process
+of this folder reports is believed by the keeper, save what the warden says of the clock and the wait status.
+"""

@@ -1,0 +1,165 @@
+"""The nursery: an interpreter with torch imported, which forks one confined child for each run.
+
+It is a clean exec with a scrubbed environment and one thread, computes nothing (a child forked after a parallel region
+hangs), holds no secret and no instance's data, and never sees a submission: the keeper's source goes from its pipe
+straight into the confined child. It speaks with the keeper over one socket, descriptor 3.
+"""
+
+from __future__ import annotations
+
+import array
+import gc
+import importlib
+import importlib.util
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import types
+from pathlib import Path
+from typing import Any, NoReturn
+
+from grader.inside import confine, kernel, submission, warden
+
+_MESSAGE_BYTES = 1 << 16
+_CHANNELS = 6
+
+
+def main() -> None:
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.umask(0o022)
+    keeper = socket.socket(fileno=3)
+    keeper.set_inheritable(False)
+    setup = json.loads(keeper.recv(_MESSAGE_BYTES))
+    assignment = _load_assignment()
+    readable = confine.readable_paths(setup["forbidden"])
+    gc.collect()
+    gc.freeze()  # children would copy every page whose reference counts the collector touches
+    _reply(keeper, {"ready": True, "threads": _threads()})
+    while request := _next_request(keeper):
+        message, fds = request
+        if "warm" in message:
+            _reply(keeper, {"warmed": [name for name in message["warm"] if _warm(name)], "threads": _threads()})
+        else:
+            _start(keeper, message, fds, readable, tuple(setup["forbidden"]), assignment)
+
+
+def _load_assignment() -> types.ModuleType:
+    """Import ``assignment`` by its place, so that its neighbours in this folder do not become importable names."""
+    place = Path(__file__).parent / "assignment" / "__init__.py"
+    spec = importlib.util.spec_from_file_location("assignment", place, submodule_search_locations=[str(place.parent)])
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["assignment"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _threads() -> int:
+    return len(os.listdir("/proc/self/task"))
+
+
+def _warm(name: str) -> bool:
+    """Import a slow package ahead; the keeper names only packages that the rubric lists."""
+    try:
+        importlib.import_module(name)
+    except Exception:  # its own import in the submission will say why
+        return False
+    return True
+
+
+def _next_request(keeper: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
+    """The keeper's next message with its descriptors; None once the keeper is gone. Reaps ended wardens meanwhile."""
+    poll = select.poll()
+    poll.register(keeper, select.POLLIN)
+    while not poll.poll(200):
+        _reap()
+    _reap()
+    fds = array.array("i")
+    message, ancillary, _, _ = keeper.recvmsg(_MESSAGE_BYTES, socket.CMSG_SPACE(_CHANNELS * fds.itemsize))
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
+    return (json.loads(message), list(fds)) if message else None
+
+
+def _reap() -> None:
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+
+
+def _reply(keeper: socket.socket, message: dict[str, Any], fds: tuple[int, ...] = ()) -> None:
+    ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+    keeper.sendmsg([json.dumps(message).encode()], ancillary)
+
+
+def _start(
+    keeper: socket.socket,
+    message: dict[str, Any],
+    fds: list[int],
+    readable: tuple[str, ...],
+    forbidden: tuple[str, ...],
+    assignment: types.ModuleType,
+) -> None:
+    channels = warden.Channels(*fds)
+    plan = confine.Plan(readable=readable, forbidden=forbidden, **message["plan"])
+    setting = submission.Setting(**message["setting"])
+
+    def inside() -> NoReturn:
+        submission.main(plan, channels, setting, assignment)
+
+    ready, mapped = os.pipe()
+    try:
+        flags = (
+            kernel.CLONE_NEWUSER | kernel.CLONE_NEWNS | kernel.CLONE_NEWPID | kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
+        )
+        pid, pidfd = kernel.clone(flags if plan.namespaces else 0)
+        if pid == 0:
+            _become_warden(keeper, mapped, plan, channels, ready, inside)
+        if plan.namespaces:
+            _map_identity(pid, message["outer_uid"])
+            os.write(mapped, b"1")
+        _reply(keeper, {"pid": pid}, (pidfd,))
+        os.close(pidfd)
+    except OSError as error:
+        _reply(keeper, {"error": f"{error}"})
+    finally:
+        for fd in (ready, mapped, *fds):
+            os.close(fd)
+
+
+def _become_warden(
+    keeper: socket.socket, mapped: int, plan: confine.Plan, channels: warden.Channels, ready: int, inside: Any
+) -> NoReturn:
+    try:
+        keeper.close()
+        os.close(mapped)
+        warden.main(plan, channels, ready, inside)
+    except BaseException as error:
+        # The keeper shows this to the instructor: it is the grader's fault, never the submission's.
+        os.write(channels.report, json.dumps({"broken": f"{type(error).__name__}: {error}"}).encode())
+    finally:
+        os._exit(70)
+
+
+def _map_identity(pid: int, outer_uid: int | None) -> None:
+    """Give the new user namespace its users: for root, itself and one of the run's own; else the caller alone."""
+    uid, gid = os.getuid(), os.getgid()
+    student = confine.STUDENT_UID
+    if outer_uid is None:
+        Path(f"/proc/{pid}/setgroups").write_text("deny")
+        lines = (f"{student} {uid} 1\n", f"{student} {gid} 1\n")
+    else:
+        lines = (f"0 {uid} 1\n{student} {outer_uid} 1\n", f"0 {gid} 1\n{student} {outer_uid} 1\n")
+    for kind, text in zip(("uid_map", "gid_map"), lines, strict=True):
+        with open(f"/proc/{pid}/{kind}", "w", buffering=256) as mapping:
+            mapping.write(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,254 @@
+"""Locks a forked child down in consecutive steps, then proves that each step holds.
+
+Order matters: namespaces and mounts first (Landlock forbids mounting), then the identity, then limits, then
+no_new_privs, Landlock and seccomp last, because each step would forbid the ones before it. A step that the machine does
+not offer is left out of the returned layers; a step that should work and fails raises OSError, which ends the child.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import signal
+import site
+import socket
+import sys
+import sysconfig
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from grader.inside import kernel
+
+STUDENT_UID = 1000  # as seen inside; outside it is a number of its own for each concurrent run, or the caller's
+_SYSTEM_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/etc/localtime", "/usr/share/zoneinfo")
+_PROGRAMS = ("/bin", "/usr/bin", "/usr/include", "/usr/libexec")
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+_PROC_FILES = ("/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/loadavg", "/proc/version", "/proc/filesystems",
+               "/proc/uptime", "/proc/sys/vm/overcommit_memory", "/proc/sys/kernel/osrelease")  # fmt: skip
+_CPU_TOPOLOGY = "/sys/devices/system/cpu"
+_MOUNT_POINTS = ("/mnt", "/media", "/srv", "/opt", "/run", "/home", "/tmp")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one run is confined to. ``readable`` holds the interpreter's and the libraries' paths and nothing else."""
+
+    namespaces: bool
+    readable: tuple[str, ...]
+    scratch: str  # the only folder that can be written: home, /tmp and working folder in one
+    uid: int | None  # of its own when the grader runs as root without namespaces
+    allow_exec: bool
+    memory_bytes: int
+    file_bytes: int
+    cpu_seconds: float | None  # None where the rubric's clock is the wall's
+    processes: int
+    forbidden: tuple[str, ...]  # paths outside that the probe tries to open
+
+
+def readable_paths(forbidden: Iterable[str]) -> tuple[str, ...]:
+    """Folders that an interpreter with its libraries is made of, and none that holds a forbidden one."""
+    paths = [sysconfig.get_path(key) for key in ("stdlib", "platstdlib", "purelib", "platlib")]
+    paths += [str(Path(entry) / "lib-dynload") for entry in paths[:2]]
+    paths += [*site.getsitepackages(), *_SYSTEM_LIBRARIES, _CPU_TOPOLOGY, str(Path(__file__).parent / "assignment")]
+    found = dict.fromkeys(path for path in paths if os.path.exists(path))
+    for mapped in _mapped_files():
+        if not any(_within(mapped, path) for path in found):
+            found[mapped] = None
+    for path in list(found):
+        found.setdefault(os.path.realpath(path))
+    return tuple(path for path in found if not any(_within(os.path.realpath(secret), path) for secret in forbidden))
+
+
+def _mapped_files() -> Iterable[str]:
+    """Shared libraries already loaded from elsewhere, such as a conda environment's libstdc++."""
+    with open("/proc/self/maps") as maps:
+        for line in maps:
+            path = line.split(maxsplit=5)[-1].strip()
+            if path.startswith("/") and (path.endswith(".so") or ".so." in path) and os.path.isfile(path):
+                yield path
+
+
+def _within(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+# --- the warden's part ------------------------------------------------------------------------------------------------
+
+
+def build_private_root(plan: Plan) -> None:
+    """A file system that shows only ``plan.readable``, an own /proc and /dev, and an empty /tmp and /dev/shm."""
+    root = next(p for p in _MOUNT_POINTS if os.path.isdir(p) and not any(_within(source, p) for source in plan.readable))
+    kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
+    kernel.mount("tmpfs", root, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "size=1m,mode=755")
+    programs = tuple(path for path in _PROGRAMS if plan.allow_exec and os.path.exists(path))
+    for path in _outermost((*plan.readable, *_DEVICES, *programs)):
+        _show(path, root)
+    for folder in ("proc", "tmp", "dev/shm", "etc"):
+        os.makedirs(f"{root}/{folder}", exist_ok=True)
+    Path(root, "etc/passwd").write_text(f"student:x:{STUDENT_UID}:{STUDENT_UID}::/tmp:/bin/false\n")
+    kernel.make_read_only(root)
+    flags = kernel.MS_NOSUID | kernel.MS_NODEV
+    owner = f"uid={STUDENT_UID},gid={STUDENT_UID},mode=700,size={plan.file_bytes},nr_inodes=65536"
+    kernel.mount("proc", f"{root}/proc", "proc", flags | kernel.MS_NOEXEC)
+    kernel.mount("tmpfs", f"{root}/tmp", "tmpfs", flags, owner)
+    kernel.mount("tmpfs", f"{root}/dev/shm", "tmpfs", flags, owner)
+    kernel.pivot_root(root)
+
+
+def _outermost(paths: Iterable[str]) -> list[str]:
+    """Without those that lie within another: they come with it."""
+    unique = sorted(set(paths))
+    return [path for path in unique if not any(_within(path, other) for other in unique if other != path)]
+
+
+def _show(path: str, root: str) -> None:
+    target = root + path
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    if os.path.islink(path):
+        os.symlink(os.readlink(path), target)
+        return
+    if os.path.isdir(path):
+        os.makedirs(target, exist_ok=True)
+    else:
+        open(target, "x").close()
+    kernel.mount(path, target, None, kernel.MS_BIND | kernel.MS_REC)
+
+
+# --- the child's part -------------------------------------------------------------------------------------------------
+
+
+def lock_down(plan: Plan) -> list[str]:
+    """Confine this process for good. Returns the layers now in force, in the order in which they were applied."""
+    layers = ["namespaces"] if plan.namespaces else []
+    layers += _take_identity(plan)
+    _set_limits(plan)
+    layers.append("limits")
+    kernel.drop_capabilities()
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+    layers.append("no new privileges")
+    if kernel.landlock_abi():
+        kernel.landlock(_landlock_rules(plan))
+        layers.append("landlock")
+    try:
+        kernel.install_seccomp(kernel.seccomp_program(allow_exec=plan.allow_exec, private_root=plan.namespaces))
+    except OSError as error:
+        if error.errno not in (errno.ENOSYS, errno.EINVAL):
+            raise
+    else:
+        layers.append("seccomp")
+    return layers
+
+
+def _take_identity(plan: Plan) -> list[str]:
+    uid = STUDENT_UID if plan.namespaces else plan.uid
+    if uid is None or os.getuid() == uid:
+        return []
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+    # The credentials' change has cleared the parent-death signal of every child of this process.
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    return ["own user"]
+
+
+def _set_limits(plan: Plan) -> None:
+    with open("/proc/self/statm") as statm:
+        inherited = int(statm.read().split()[0]) * resource.getpagesize()
+    limits = {
+        resource.RLIMIT_AS: inherited + plan.memory_bytes,
+        resource.RLIMIT_FSIZE: plan.file_bytes,
+        resource.RLIMIT_NPROC: plan.processes + (2 if plan.namespaces else 0),  # the warden and this process count too
+        resource.RLIMIT_NOFILE: 1024,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_MEMLOCK: 65536,
+        resource.RLIMIT_MSGQUEUE: 0,
+        resource.RLIMIT_RTPRIO: 0,
+        resource.RLIMIT_NICE: 0,
+    }
+    if plan.cpu_seconds is not None:
+        limits[resource.RLIMIT_CPU] = int(plan.cpu_seconds) + 2  # a backstop: the warden's sum over the tree comes first
+    for which, value in limits.items():
+        hard = resource.getrlimit(which)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(which, (value, value))
+    try:
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    except OSError:
+        pass  # the kernel's choice among victims, never a limit
+
+
+def _landlock_rules(plan: Plan) -> list[tuple[str, int]]:
+    execute = kernel.LL_EXECUTE if plan.allow_exec else 0
+    rules = [(path, kernel.LL_READ | execute) for path in (*plan.readable, "/etc/passwd")]
+    rules += [(path, kernel.LL_READ | execute) for path in _PROGRAMS if plan.allow_exec]
+    rules += [(path, kernel.LL_READ) for path in _PROC_FILES]
+    rules += [(path, kernel.LL_READ_FILE | kernel.LL_WRITE_FILE) for path in _DEVICES]
+    rules.append((plan.scratch, kernel.LL_WRITE | execute))
+    if plan.namespaces:
+        rules += [("/dev/shm", kernel.LL_WRITE), ("/tmp", kernel.LL_WRITE | execute)]
+    return rules
+
+
+# --- the proof --------------------------------------------------------------------------------------------------------
+
+
+def probe(plan: Plan) -> list[str]:
+    """Try what must fail and what must work, before any line of the submission is read. Returns what came out wrong."""
+    wrong = [name for name, attempt in _must_fail(plan).items() if _succeeds(attempt)]
+    return wrong + [name for name, attempt in _must_work(plan).items() if not _succeeds(attempt)]
+
+
+def _must_fail(plan: Plan) -> dict[str, Callable[[], object]]:
+    attempts: dict[str, Callable[[], object]] = {
+        f"open {path}": lambda path=path: os.open(path, os.O_RDONLY) for path in plan.forbidden
+    }
+    attempts |= {
+        "open a TCP socket": lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM).close(),
+        "open a netlink socket": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW).close(),
+        "new user namespace": lambda: kernel.syscall("unshare", kernel.CLONE_NEWUSER),
+        "mount": lambda: kernel.mount("tmpfs", plan.scratch, "tmpfs", 0),
+        "trace its warden": lambda: kernel.syscall("ptrace", 16, os.getppid(), 0, 0),
+        "signal its warden": lambda: os.kill(os.getppid(), 0),
+        "io_uring": lambda: kernel.syscall("io_uring_setup", 1, 0),
+        "keyrings": lambda: kernel.syscall("keyctl", 0, -3, 0),
+        "become root": lambda: os.setuid(0),
+        "write beside the libraries": lambda: os.open(os.path.dirname(os.__file__), os.O_TMPFILE | os.O_WRONLY),
+    }
+    if not plan.allow_exec:
+        attempts["start a program"] = _start_a_program
+    return attempts
+
+
+def _start_a_program() -> None:
+    try:
+        kernel.syscall("execve", b"/nonexistent", None, None)
+    except FileNotFoundError:
+        return  # the kernel looked for it, so it would have been started
+
+
+def _must_work(plan: Plan) -> dict[str, Callable[[], object]]:
+    def write_scratch() -> None:
+        path = Path(plan.scratch, ".probe")
+        path.write_bytes(b"x")
+        path.unlink()
+
+    return {
+        "read the standard library": lambda: Path(os.__file__).read_bytes(),
+        "write its own folder": write_scratch,
+        "read /proc/self": lambda: Path("/proc/self/stat").read_bytes(),
+        "random numbers": lambda: os.urandom(8),
+        "/dev/null": lambda: os.close(os.open("/dev/null", os.O_RDWR)),
+        "a socket pair": lambda: [end.close() for end in socket.socketpair()],
+        "a thread's memory": lambda: sys.getsizeof(bytearray(1 << 20)),
+    }
+
+
+def _succeeds(attempt: Callable[[], object]) -> bool:
+    try:
+        attempt()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,247 @@
+"""Turns a notebook into Python source, by text alone: nothing of it is executed, compiled or parsed as Python.
+
+Code cells are joined in order. Magics and shell lines, which only a notebook understands, become ``pass`` on a line of
+their own, so that line numbers and blocks survive. They are looked for only where a logical line starts: the second
+line of ``print("%d"\\n      % x)``, or a line inside a triple-quoted string, is left as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from grader.errors import SubmissionError
+
+MAX_SOURCE_BYTES = 4 << 20
+KEPT_CELL_MAGICS = {"time", "timeit", "capture", "prun"}  # they run their body as Python
+WRITING_CELL_MAGICS = {"writefile", "file"}
+
+_CELL_MAGIC = re.compile(r"%%(\w+)[ \t]*(.*)")
+_WRITTEN_NAME = re.compile(r"(?:-a[ \t]+|--append[ \t]+)?([A-Za-z_]\w*\.py)[ \t]*")  # a plain name: no folder, no option
+_LINE_MAGIC = re.compile(r"(\s*)%[ \t]*(\w*)[ \t]*(.*)")
+_ASSIGNED = re.compile(r"(\s*[A-Za-z_][\w.,\[\] \t]*=[ \t]*)(?:(!)(?!=)|%[ \t]*(\w+)[ \t]*)(.*)")
+_SHELL_OR_HELP = re.compile(r"\s*(?:!|\?|[%\w.*]+(?:\[\w+\])*\?\??[ \t]*$)")
+_BARE_INSTALL = re.compile(r"\s*(?:pip3?|conda|mamba|uv)[ \t]+(?:install|uninstall|list|show|freeze|pip)\b(?![ \t]*[=(.,)])")
+_FUTURE = re.compile(r"from[ \t]+__future__[ \t]+import[ \t]+([\w, \t]+?)[ \t]*(?:#.*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A notebook as Python source, and the files that its cells would have written."""
+
+    source: str
+    written: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def convert(data: bytes, name: str) -> Converted:
+    """Convert the bytes of an .ipynb file; ``name`` is for messages. Raises SubmissionError (unreadable) for theirs."""
+    cells = _code_cells(_parse(data, name), name)
+    dropped: dict[int, int] = {}
+    futures: set[str] = set()
+    written: dict[str, str] = {}
+    lines: list[str] = []
+    for number, cell in enumerate(cells, start=1):
+        lines.append(f"# cell {number}")
+        converted = _Cell()
+        converted.convert(cell)
+        lines += converted.lines
+        futures |= converted.futures
+        for path, text in converted.written.items():
+            written[path] = written.get(path, "") + text if converted.appends else text
+        if converted.dropped:
+            dropped[number] = converted.dropped
+    if futures:  # such an import is legal in any cell, but only at the start of a file
+        lines[0] = f"from __future__ import {', '.join(sorted(futures))}  {lines[0]}"
+    source = "\n".join(lines) + "\n"
+    if "\0" in source or any("\ud800" <= character <= "\udfff" for character in set(source)):
+        raise SubmissionError("unreadable", "unpack", f"{name!r} holds characters that are not text; save it again in Jupyter")
+    return Converted(source, written, _notes(dropped))
+
+
+def _parse(data: bytes, name: str) -> Mapping[str, Any]:
+    import nbformat  # only batches with notebooks pay for it
+    import nbformat.reader
+
+    def unreadable(why: str) -> SubmissionError:
+        return SubmissionError(
+            "unreadable", "unpack", f"{name!r} is not a notebook: {why}; save it again in Jupyter, or hand in a .py"
+        )
+
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise unreadable("expected UTF-8 text, found other bytes") from None
+    try:
+        parsed = nbformat.reader.reads(text)  # type: ignore[no-untyped-call]
+        if parsed.get("nbformat") != 4:
+            parsed = nbformat.convert(parsed, 4)  # type: ignore[no-untyped-call]
+    except nbformat.reader.NotJSONError:
+        raise unreadable("expected JSON, found other text") from None
+    except Exception as error:  # noqa: BLE001 - hostile JSON meets nbformat: KeyError, AttributeError, RecursionError, ...
+        raise unreadable(f"its JSON does not describe one ({type(error).__name__})") from None
+    if not isinstance(parsed, Mapping):
+        raise unreadable("its JSON does not describe one")
+    return parsed
+
+
+def _code_cells(parsed: Mapping[str, Any], name: str) -> list[str]:
+    language = _language(parsed.get("metadata"))
+    if language and "python" not in language.lower():
+        raise SubmissionError("unreadable", "unpack", f"{name!r} is a notebook in {language[:40]!r}, expected Python")
+    found = parsed.get("cells")
+    sources: list[str] = []
+    for cell in found if isinstance(found, list) else []:
+        if not isinstance(cell, Mapping) or cell.get("cell_type") != "code":
+            continue
+        source = cell.get("source", "")
+        if isinstance(source, list) and all(isinstance(line, str) for line in source):
+            source = "".join(source)
+        if not isinstance(source, str):
+            raise SubmissionError(
+                "unreadable", "unpack", f"code cell {len(sources) + 1} of {name!r} holds no text; save it again in Jupyter"
+            )
+        sources.append(source.replace("\r\n", "\n").replace("\r", "\n"))
+    if sum(len(source) for source in sources) > MAX_SOURCE_BYTES:
+        raise SubmissionError(
+            "unreadable", "unpack", f"{name!r} holds more than {MAX_SOURCE_BYTES >> 20} MiB of code; hand in less"
+        )
+    if not any(source.strip() for source in sources):
+        raise SubmissionError("unreadable", "unpack", f"{name!r} has no code cells; expected one that defines prune(model)")
+    return sources
+
+
+def _language(metadata: object) -> str:
+    for section, key in (("language_info", "name"), ("kernelspec", "language")):
+        inner = metadata.get(section) if isinstance(metadata, Mapping) else None
+        language = inner.get(key) if isinstance(inner, Mapping) else None
+        if isinstance(language, str) and language:
+            return language
+    return ""
+
+
+def _notes(dropped: Mapping[int, int]) -> tuple[str, ...]:
+    if not dropped:
+        return ()
+    count = sum(dropped.values())
+    cells = ", ".join(str(number) for number in list(dropped)[:10]) + (", ..." if len(dropped) > 10 else "")
+    lines = "1 magic or shell line was" if count == 1 else f"{count} magic or shell lines were"
+    return (f"notebook: {lines} dropped (cell{'s' if len(dropped) > 1 else ''} {cells})",)
+
+
+class _Cell:
+    """One code cell on its way to Python lines, as many as it had."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.written: dict[str, str] = {}
+        self.appends = False
+        self.futures: set[str] = set()
+        self.dropped = 0
+
+    def convert(self, source: str) -> None:
+        lines = _dedented(source.split("\n"))
+        first = next((i for i, line in enumerate(lines) if line.strip()), len(lines))
+        magic = _CELL_MAGIC.match(lines[first]) if first < len(lines) else None
+        if magic:
+            before, body = lines[:first], lines[first + 1 :]
+            self.lines = [*before, f"# {lines[first]}"]
+            if magic[1] not in KEPT_CELL_MAGICS:
+                self._drop_cell(magic, body)
+                return
+            lines = body
+        self._convert_lines(lines)
+
+    def _drop_cell(self, magic: re.Match[str], body: list[str]) -> None:
+        target = _WRITTEN_NAME.fullmatch(magic[2]) if magic[1] in WRITING_CELL_MAGICS else None
+        if target:
+            self.written[target[1]] = "\n".join(body).rstrip("\n") + "\n"
+            self.appends = magic[2].startswith("-")
+        else:
+            self.dropped += 1
+        self.lines += [f"# {line}" if line else "" for line in body]
+
+    def _convert_lines(self, lines: list[str]) -> None:
+        scanner = LogicalLines()
+        inside_magic = False  # the line before was a magic that ends in a backslash
+        for line in lines:
+            if inside_magic:
+                self.lines.append(f"# {line}")
+                inside_magic = line.endswith("\\")
+                continue
+            if scanner.at_start:
+                dropped, before = self.dropped, line
+                line = self._python(before)
+                inside_magic = self.dropped > dropped and before.endswith("\\")
+            scanner.feed(line)
+            self.lines.append(line)
+
+    def _python(self, line: str) -> str:
+        """The Python that stands for a line which starts a logical line."""
+        indent = line[: len(line) - len(line.lstrip())]
+        if future := _FUTURE.fullmatch(line):
+            self.futures |= {feature.strip() for feature in future[1].split(",") if feature.strip()}
+            return f"pass  # {line}"
+        if _SHELL_OR_HELP.match(line) or _BARE_INSTALL.match(line):
+            self.dropped += 1
+            return f"{indent}pass  # {line.strip()}"
+        if magic := _LINE_MAGIC.match(line):
+            if magic[2] == "time" and magic[3].strip():
+                return indent + magic[3]
+            self.dropped += 1
+            return f"{indent}pass  # {line.strip()}"
+        if assigned := _ASSIGNED.fullmatch(line):
+            if assigned[3] == "time" and assigned[4].strip():
+                return assigned[1] + assigned[4]
+            self.dropped += 1
+            return f"{assigned[1]}{'[]' if assigned[2] else 'None'}  # {line.strip()}"
+        return line
+
+
+class LogicalLines:
+    """Follows brackets, strings, comments and backslashes, to know whether the next line starts a logical line."""
+
+    def __init__(self) -> None:
+        self._quote = ""  # the quotes that close the open string
+        self._depth = 0
+        self._continued = False
+
+    @property
+    def at_start(self) -> bool:
+        return not (self._quote or self._depth or self._continued)
+
+    def feed(self, line: str) -> None:
+        self._continued = False
+        position, end = 0, len(line)
+        while position < end:
+            character = line[position]
+            step = 1
+            if self._quote:
+                if character == "\\":
+                    step = 2
+                elif line.startswith(self._quote, position):
+                    step, self._quote = len(self._quote), ""
+            elif character == "#":
+                break
+            elif character in "'\"":
+                self._quote = character * 3 if line.startswith(character * 3, position) else character
+                step = len(self._quote)
+            elif character in "([{":
+                self._depth += 1
+            elif character in ")]}":
+                self._depth = max(0, self._depth - 1)
+            elif character == "\\" and position == end - 1:
+                self._continued = True
+            position += step
+        # A one-line string ends with its line, unless a backslash escapes the line's end.
+        if len(self._quote) == 1 and position <= end:
+            self._quote = ""
+
+
+def _dedented(lines: list[str]) -> list[str]:
+    """Without the first line's indentation, as notebooks run a cell."""
+    first = next((line for line in lines if line.strip()), "")
+    indent = first[: len(first) - len(first.lstrip())]
+    return [line.removeprefix(indent) for line in lines] if indent else lines

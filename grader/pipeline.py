@@ -1,0 +1,145 @@
+"""The path of one submission: read it, run it on each instance, admit its weights, measure them, keep the outcome."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass, replace
+from typing import Any
+
+from grader import intake, weights
+from grader.errors import GraderError, SubmissionError
+from grader.evaluate import Evaluator, Samples
+from grader.ledger import Ledger
+from grader.records import Failure, Graded, Outcome, Submission, Upload
+from grader.sandbox import PublicData, Sandbox
+
+ATTEMPTS = 3  # at a run in which the grader itself fails
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """One instance made ready: what children may see of it, and what only the evaluator sees."""
+
+    data: PublicData
+    samples: Samples
+    digest: str
+
+    @property
+    def name(self) -> str:
+        return self.data.name
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """All that grading needs besides the submission."""
+
+    sandbox: Sandbox
+    evaluator: Evaluator
+    stations: tuple[Station, ...]
+    circumstances: dict[str, Any]  # what determines a run besides submission and instance
+    ledger: Ledger | None = None
+
+
+def grade(upload: Upload, bench: Bench, *, fresh: bool = False) -> Graded:
+    """Grade one submission on every instance. Its failures become verdicts; GraderError means that nothing can be kept."""
+    try:
+        submission = intake.read(upload)
+    except SubmissionError as unreadable:
+        return Graded(upload, None, tuple(_failed(station, unreadable.failure) for station in bench.stations))
+    outcomes: list[Outcome] = []
+    for station in bench.stations:
+        if outcomes and (ended := _ends_submission(outcomes[-1])):
+            outcomes.append(_failed(station, ended))
+            continue
+        outcome = None if fresh else recall_run(submission, station, bench)
+        if outcome is None:
+            outcome = _run(submission, station, bench)
+            _keep(upload, submission, station, bench, outcome)
+        outcomes.append(outcome)
+    return Graded(upload, submission.sha256, tuple(outcomes), submission.notes)
+
+
+def recall(upload: Upload, bench: Bench) -> Graded | None:
+    """The submission as the ledger has it, without running anything; None unless every instance is there."""
+    try:
+        submission = intake.read(upload)
+    except SubmissionError as unreadable:
+        return Graded(upload, None, tuple(_failed(station, unreadable.failure) for station in bench.stations))
+    outcomes: list[Outcome] = []
+    for station in bench.stations:
+        ended = _ends_submission(outcomes[-1]) if outcomes else None
+        outcome = _failed(station, ended) if ended else recall_run(submission, station, bench)
+        if outcome is None:
+            return None
+        outcomes.append(outcome)
+    return Graded(upload, submission.sha256, tuple(outcomes), submission.notes)
+
+
+def recall_run(submission: Submission, station: Station, bench: Bench) -> Outcome | None:
+    found = bench.ledger.find(_circumstances(submission, station, bench)) if bench.ledger else None
+    return replace(found, instance=station.name) if found else None
+
+
+def _run(submission: Submission, station: Station, bench: Bench) -> Outcome:
+    """One instance: the confined run, the gate, the measurement."""
+    try:
+        run = _attempt(submission, station, bench)
+    except GraderError as ours:
+        return _failed(station, Failure("not_graded", "evaluate", f"the grader failed: {ours}; grade it again"))
+    failure, measurement = run.failure, None
+    if run.weights is not None:
+        try:
+            measurement = bench.evaluator.measure(weights.admit(run.weights), station.samples)
+        except SubmissionError as rejected:
+            failure = rejected.failure
+    return Outcome(
+        instance=station.name,
+        measurement=measurement,
+        failure=failure,
+        notes=run.notes,
+        log=run.log,
+        log_truncated=run.log_truncated,
+        seconds=run.seconds,
+        cpu_seconds=run.cpu_seconds,
+        peak_memory_bytes=run.peak_memory_bytes,
+        graded_at=_now(),
+    )
+
+
+def _attempt(submission: Submission, station: Station, bench: Bench) -> Any:
+    packages = intake.imported_packages(submission)
+    for attempt in range(1, ATTEMPTS + 1):
+        generation = bench.sandbox.generation
+        try:
+            return bench.sandbox.run(submission, station.data, packages=packages)
+        except GraderError:
+            if attempt == ATTEMPTS:
+                raise
+            bench.sandbox.recover(generation, force=attempt + 1 == ATTEMPTS)
+    raise AssertionError("unreachable")
+
+
+def _ends_submission(outcome: Outcome) -> Failure | None:
+    """A failure before prune starts, or a time-out, would only happen again: the other instances get the same verdict."""
+    failure = outcome.failure
+    if failure and (failure.stage in ("unpack", "import") or failure.verdict == "timed_out") and failure.verdict != "not_graded":
+        return failure
+    return None
+
+
+def _failed(station: Station, failure: Failure) -> Outcome:
+    return Outcome(station.name, None, failure, graded_at=_now())
+
+
+def _keep(upload: Upload, submission: Submission, station: Station, bench: Bench, outcome: Outcome) -> None:
+    """What the grader owes is not kept, so that a rerun tries it again."""
+    if bench.ledger and outcome.verdict != "not_graded":
+        bench.ledger.keep(upload.student, _circumstances(submission, station, bench), outcome)
+
+
+def _circumstances(submission: Submission, station: Station, bench: Bench) -> dict[str, Any]:
+    return {**bench.circumstances, "submission": submission.sha256, "instance": station.digest}
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

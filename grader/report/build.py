@@ -1,0 +1,157 @@
+"""Graded submissions become reports, and reports become grades: pure, complete, for the instructor.
+
+What a student may see of it is cut out by :mod:`grader.report.student`. All text that a submission could have written
+is cleaned here, once, so that every format starts from harmless text.
+"""
+
+from __future__ import annotations
+
+import builtins
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+
+import grader
+from grader.records import Failure, Graded, Isolation, Measurement, Outcome
+from grader.report.schema import Grades, InstanceReport, IsolationReport, LayerReport, MarkReport, Report
+from grader.report.text import clean, one_line
+from grader.rubric import Rubric, judge, means
+
+# Longest texts in characters; logs are held to limits.log_bytes.
+NAME, MESSAGE, TRACEBACK, NOTE, NOTES = 200, 2_000, 8_000, 500, 20
+LAST_LINE = 1_000_000  # no source is longer: a larger line number is not one
+
+NO_OUTCOME = Outcome("public", None, Failure("not_graded", "unpack", "the grader recorded no outcome; grade it again"))
+
+
+def report(graded: Graded, rubric: Rubric, reference: tuple[Outcome, ...] | None) -> Report:
+    """Everything about one submission. ``reference`` holds the reference's outcomes, None while it is reported itself."""
+    outcomes = graded.outcomes or (NO_OUTCOME,)
+    instances = [_instance(outcome, rubric) for outcome in outcomes]
+    decisive = decisive_instance(instances)
+    marks = [
+        MarkReport(
+            criterion=mark.criterion,
+            points=mark.points,
+            max_points=mark.max_points,
+            reason=mark.reason,
+            pending=mark.pending,
+        )
+        for mark in judge(rubric, outcomes, reference)
+    ]
+    raw_points, late_penalty = _raw_points(instances, marks), 0.0
+    mean = means(rubric, outcomes) or {}
+    return Report(
+        student=clean(graded.upload.student, 5 * NAME),
+        name=one_line(graded.name or graded.upload.name, NAME),
+        email=one_line(graded.email, NAME),
+        source=one_line(graded.upload.source, 5 * NAME),
+        sha256=graded.sha256,
+        submitted_at=graded.upload.submitted_at,
+        verdict=decisive.verdict,
+        stage=decisive.stage,
+        message=decisive.message,
+        raw_points=raw_points,
+        late_penalty=late_penalty,
+        points=None if raw_points is None else max(0.0, raw_points - late_penalty),
+        max_points=rubric.max_points,
+        score=_finite(mean.get("score")),
+        sparsity=_finite(mean.get("sparsity")),
+        mse=_finite(mean.get("mse")),
+        marks=marks,
+        instances=instances,
+        log=instances[0].log,
+        log_truncated=instances[0].log_truncated,
+        notes=_notes(graded.notes),
+        seconds=_finite(sum(outcome.seconds for outcome in outcomes)),
+        graded_at=outcomes[0].graded_at or None,
+    )
+
+
+def grades(
+    reports: Iterable[Report],
+    rubric: Rubric,
+    task_digest: str,
+    isolation: Isolation,
+    environment: Mapping[str, str],
+    reference: Report | None,
+) -> Grades:
+    """A whole batch, in student order."""
+    return Grades(
+        rubric_digest=rubric.digest,
+        task_digest=task_digest,
+        grader_version=grader.__version__,
+        environment=dict(environment),
+        isolation=IsolationReport(level=isolation.level, layers=list(isolation.layers), missing=dict(isolation.missing)),
+        reference=reference,
+        submissions=sorted(reports, key=lambda one: one.student),
+    )
+
+
+def decisive_instance(instances: Sequence[InstanceReport]) -> InstanceReport:
+    """The instance whose verdict is the submission's: the first not graded by our fault, else the first failed one."""
+    owed = (one for one in instances if one.verdict == "not_graded")
+    failed = (one for one in instances if one.verdict != "graded")
+    return next(owed, None) or next(failed, None) or instances[0]
+
+
+def _raw_points(instances: Sequence[InstanceReport], marks: Sequence[MarkReport]) -> float | None:
+    earned = [one.points for one in instances if one.points is not None]
+    if len(earned) < len(instances):
+        return None  # the grader's own fault: never a zero
+    return sum(earned) / len(instances) + sum(mark.points or 0.0 for mark in marks)
+
+
+def _instance(outcome: Outcome, rubric: Rubric) -> InstanceReport:
+    failure, found = outcome.failure, outcome.measurement
+    score = rubric.score_of(found.mse, found.sparsity) if found else None
+    points = rubric.points_of(score) if score is not None else None if outcome.verdict == "not_graded" else 0.0
+    whole_log = clean(outcome.log, sys.maxsize)  # visible escapes can make it longer than the keeper's cap
+    return InstanceReport(
+        name=outcome.instance,
+        verdict=outcome.verdict,
+        stage=failure.stage if failure else None,
+        message=clean(failure.message, MESSAGE) if failure else "",
+        exception=_exception(failure.exception) if failure else None,
+        line=failure.line if failure and failure.line and 0 < failure.line <= LAST_LINE else None,
+        traceback=clean(failure.traceback, TRACEBACK) if failure else "",
+        sparsity=found.sparsity if found else None,
+        mse=_finite(found.mse) if found else None,
+        score=score,
+        points=points,
+        zeros=found.zeros if found else None,
+        parameters=found.parameters if found else None,
+        layers=_layers(found) if found else None,
+        mse_per_output=_mse_per_output(found) if found else None,
+        weights_sha256=found.weights_sha256 if found else None,
+        seconds=_finite(outcome.seconds),
+        cpu_seconds=_finite(outcome.cpu_seconds),
+        peak_memory_bytes=outcome.peak_memory_bytes,
+        notes=_notes(outcome.notes),
+        log=clean(whole_log, rubric.limits.log_bytes),
+        log_truncated=outcome.log_truncated or len(whole_log) > rubric.limits.log_bytes,
+    )
+
+
+def _exception(name: str | None) -> str | None:
+    """Only the name of a built-in exception: any other text here would be the student's, and could carry anything."""
+    found = getattr(builtins, name, None) if name else None
+    return name if isinstance(found, type) and issubclass(found, BaseException) else None
+
+
+def _layers(found: Measurement) -> dict[str, LayerReport]:
+    return {name: LayerReport(zeros=one.zeros, parameters=one.parameters) for name, one in found.layers.items()}
+
+
+def _mse_per_output(found: Measurement) -> list[float] | None:
+    return list(found.mse_per_output) if all(map(math.isfinite, found.mse_per_output)) else None
+
+
+def _notes(notes: Sequence[str]) -> list[str]:
+    kept = [clean(note, NOTE) for note in notes[:NOTES]]
+    return kept + [f"{len(notes) - NOTES} more notes are not shown"] * (len(notes) > NOTES)
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON has no NaN and no Infinity: they are null."""
+    return value if value is not None and math.isfinite(value) else None

@@ -1,0 +1,145 @@
+"""The published form of grades.json and students/<student>/report.json, and their JSON Schemas.
+
+``python -m grader.report.schema`` writes the schemas. Every field stands in every file; null says that there is no value.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from grader.records import Stage, Verdict
+
+SCHEMA_VERSION: Literal[1] = 1
+SCHEMAS = Path(__file__).parent / "schemas"
+
+Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+NonNegative = Annotated[float, Field(ge=0)]
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class LayerReport(Part):
+    """Exact zeros of one of the model's parameters."""
+
+    zeros: Count
+    parameters: Count
+
+
+class MarkReport(Part):
+    """The judgement of one criterion of the rubric."""
+
+    criterion: str
+    points: float | None = Field(description="null while the grader owes a result")
+    max_points: NonNegative
+    reason: str
+    pending: bool = Field(description="a person has still to give these points")
+
+
+class InstanceReport(Part):
+    """One submission on one instance. A student sees of hidden instances verdict, points, exception and line only."""
+
+    name: str = Field(description='"public", "hidden-1", ...')
+    verdict: Verdict
+    stage: Stage | None = Field(description="where it failed; null where it did not, or where it is not shown")
+    message: str
+    exception: str | None = Field(description="the built-in exception class, for the verdict raised")
+    line: Annotated[int, Field(ge=1)] | None = Field(description="line of the student's entry file")
+    traceback: str
+    sparsity: Share | None
+    mse: NonNegative | None
+    score: Share | None
+    points: NonNegative | None = Field(description="0 for a failure; null only for not_graded")
+    zeros: Count | None
+    parameters: Count | None
+    layers: dict[str, LayerReport] | None = Field(description="by parameter name, in model order")
+    mse_per_output: list[NonNegative] | None
+    weights_sha256: str | None = Field(description="of the returned parameters as raw float32, in hexadecimal")
+    seconds: NonNegative | None = Field(description="wall time of the run")
+    cpu_seconds: NonNegative | None = Field(description="CPU time of the run's whole process tree")
+    peak_memory_bytes: Count | None = Field(description="of the run's whole process tree, sampled")
+    notes: list[str]
+    log: str
+    log_truncated: bool
+
+
+class Report(Part):
+    """One submission: students/<student>/report.json, and one entry of grades.json."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    student: str = Field(description="file-system-safe id, unique in the batch")
+    name: str = Field(description="name from the roster, else the submission's name on disk")
+    email: str = Field(description="from the roster, else empty")
+    source: str = Field(description="path as given; a student sees its last part")
+    sha256: str | None = Field(description="of the uploaded bytes, in hexadecimal; null where they could not be read")
+    submitted_at: str | None
+    verdict: Verdict
+    stage: Stage | None
+    message: str = Field(description="of the first instance with the submission's verdict; empty for graded")
+    raw_points: float | None = Field(description="mean of the instances' points, plus marks; null for not_graded")
+    late_penalty: NonNegative
+    points: NonNegative | None = Field(description="raw_points less late_penalty, never below 0; null for not_graded")
+    max_points: NonNegative
+    score: Share | None = Field(description="mean over the instances; null unless all are graded")
+    sparsity: Share | None = Field(description="mean over the instances; null unless all are graded")
+    mse: NonNegative | None = Field(description="mean over the instances; null unless all are graded")
+    marks: list[MarkReport]
+    instances: Annotated[list[InstanceReport], Field(min_length=1)]
+    log: str = Field(description="standard output and error on the public instance")
+    log_truncated: bool
+    notes: list[str]
+    seconds: NonNegative | None = Field(description="wall time of all runs; a student sees that of the public instance")
+    graded_at: str | None = Field(description="when the first instance was graded: ISO 8601, UTC")
+
+
+class IsolationReport(Part):
+    """What confined the submissions of the batch."""
+
+    level: str
+    layers: list[str]
+    missing: dict[str, str] = Field(description="layer: why it was not in force")
+
+
+class Grades(Part):
+    """grades.json: a whole batch, for the instructor only."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    rubric_digest: str
+    task_digest: str
+    grader_version: str
+    environment: dict[str, str]
+    isolation: IsolationReport
+    reference: Report | None = Field(description="the reference solution, graded like any submission")
+    submissions: list[Report] = Field(description="in student order")
+
+
+def to_json(part: Report | Grades) -> str:
+    """The file's text: UTF-8, floats with all digits, fields in the schema's order."""
+    return part.model_dump_json(indent=2) + "\n"
+
+
+def schema_texts() -> dict[str, str]:
+    """File name -> text of each published JSON Schema (draft 2020-12)."""
+    models: dict[str, type[BaseModel]] = {"grades.schema.json": Grades, "report.schema.json": Report}
+    return {name: _schema_text(model) for name, model in models.items()}
+
+
+def _schema_text(model: type[BaseModel]) -> str:
+    found: dict[str, Any] = model.model_json_schema(mode="serialization")
+    return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **found}, indent=2) + "\n"
+
+
+def main() -> None:
+    SCHEMAS.mkdir(exist_ok=True)
+    for name, text in schema_texts().items():
+        (SCHEMAS / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""Writes all files of a batch into OUT, each at once or not at all, so that no reader ever meets half a file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from grader.errors import GraderError
+from grader.report.csv import gradebook
+from grader.report.html import STYLE, index_page, student_page
+from grader.report.schema import Grades, to_json
+from grader.report.student import student_view
+from grader.rubric import Rubric
+
+
+def write_batch(out: Path, grades: Grades, rubric: Rubric) -> None:
+    """Write assets/, students/, grades.json, gradebook.csv and index.html. Folders of earlier students stay as they are.
+
+    Raises GraderError with one sentence where a file can't be written.
+    """
+    folders = _folders(out, grades)
+    write_text(out / "assets" / STYLE.name, STYLE.read_text(encoding="utf-8"))
+    for report, folder in zip(grades.submissions, folders, strict=True):
+        view = student_view(report, rubric)
+        write_text(folder / "report.json", to_json(view))
+        write_text(folder / "report.html", student_page(view, grades, rubric))
+    write_text(out / "gradebook.csv", gradebook(grades))
+    write_text(out / "index.html", index_page(grades, rubric))
+    write_text(out / "grades.json", to_json(grades))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write one file atomically, in UTF-8, and make its folder. Raises GraderError with one sentence."""
+    temporary = path.with_name(f".{path.name}.tmp")  # a fixed name: what a killed grader leaves, the next one overwrites
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            temporary.write_bytes(text.encode("utf-8"))
+            os.replace(temporary, path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise GraderError(f"{path}: can't be written: {reason.lower()}; nothing graded is lost, run it again") from None
+
+
+def _folders(out: Path, grades: Grades) -> list[Path]:
+    """The students' folders, after a check that each is a folder of its own directly below students/."""
+    ids = [report.student for report in grades.submissions]
+    for student in ids:
+        if student in {"", ".", ".."} or any(character in student for character in "/\\:\0\n"):
+            raise GraderError(f"student id {student!r} can't be a folder's name, expected letters, digits, '-', '_' and '.'")
+    if len(set(ids)) < len(ids):
+        twice = next(student for student in ids if ids.count(student) > 1)
+        raise GraderError(f"student id {twice!r} stands twice in this batch, expected one submission for each id")
+    return [out / "students" / student for student in ids]

@@ -17,18 +17,19 @@ try:
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-    from rich.table import Table
 
     import grader
     from grader import batch as batches
     from grader import intake, pipeline, task
     from grader import rubric as rubrics
     from grader.errors import GraderError, UsageError
+    from grader.evaluate import Evaluator
     from grader.ledger import Ledger
     from grader.records import Graded, Isolation, Upload
     from grader.report import advice, build, text, write
     from grader.report.schema import Grades, Report, to_json
     from grader.rubric import Rubric
+    from grader.sandbox import Sandbox
 except ModuleNotFoundError as missing:
     sys.exit(f"the package {missing.name!r} is not installed for this Python: run 'make setup' and use .venv/bin/python")
 
@@ -54,16 +55,24 @@ RubricOption = Annotated[Path, typer.Option("--rubric", help="The rubric to mark
 DeviceOption = Annotated[str, typer.Option(help="Where weights are evaluated: auto, cpu, cuda or cuda:N.", metavar="DEVICE")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and everything else on stderr.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
-IsolationOption = Annotated[Isolated, typer.Option(help="strict refuses a machine that can't confine submissions; best says what is missing.")]
+IsolationOption = Annotated[
+    Isolated, typer.Option(help="strict refuses a machine that can't confine submissions; best says what is missing.")
+]
 
 
 @app.command()
 def batch(
-    paths: Annotated[list[Path] | None, typer.Argument(help="Submissions, or folders of submissions.", metavar="[PATH]...")] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Where reports and the ledger go.", metavar="FOLDER")] = Path("reports"),
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Submissions, or folders of submissions.", metavar="[PATH]...")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where reports and the ledger go.", metavar="FOLDER")] = Path(
+        "reports"
+    ),
     rubric: RubricOption = Path("rubric.yaml"),
     device: DeviceOption = "auto",
-    workers: Annotated[int | None, typer.Option(min=1, max=512, help="Submissions at a time (default: the cores at hand).")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=512, help="Submissions at a time (default: the cores at hand).")
+    ] = None,
     isolation: IsolationOption = Isolated.strict,
     fresh: Annotated[bool, typer.Option("--fresh", help="Run every submission again, whatever the ledger holds.")] = False,
     only: Annotated[list[str] | None, typer.Option(help="Grade this student alone; repeatable.", metavar="STUDENT")] = None,
@@ -160,8 +169,8 @@ def doctor(
     Example: grade.py doctor
     """
     rules = rubrics.load(rubric)
-    evaluator = batches.Evaluator(device)
-    with batches.Sandbox(rules, forbidden=(_home(rubric),)) as sandbox:
+    evaluator = Evaluator(device)
+    with Sandbox(rules, forbidden=(_home(rubric),)) as sandbox:
         found = sandbox.isolation
     print(f"isolation  {found.level}: {', '.join(found.layers)}")
     for layer, why in found.missing.items():
@@ -171,7 +180,9 @@ def doctor(
         print(f"{name:10} {version}")
     missing = batches.missing_packages(rules)
     if missing:
-        print(f"packages   not installed, though allow.packages lists them: {', '.join(missing)} (pip install {' '.join(missing)})")
+        print(
+            f"packages   not installed, though allow.packages lists them: {', '.join(missing)} (pip install {' '.join(missing)})"
+        )
 
 
 # --- steps of the commands --------------------------------------------------------------------------------------------
@@ -202,9 +213,7 @@ def _prepare_task(rules: Rubric, rubric: Path, quiet: bool) -> task.Task:
         return task.load(rules, rubric.absolute().parent, _home(rubric), progress)
 
 
-def _grade(
-    uploads: Sequence[Upload], bench: pipeline.Bench, workers: int, fresh: bool, quiet: bool, out: Path
-) -> list[Graded]:
+def _grade(uploads: Sequence[Upload], bench: pipeline.Bench, workers: int, fresh: bool, quiet: bool, out: Path) -> list[Graded]:
     live = messages.is_terminal and not quiet
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=messages, disable=not live, transient=True) as progress:
@@ -223,13 +232,13 @@ def _grade(
             raise
 
 
-def _report(
-    graded: Sequence[Graded], reference: Graded, rules: Rubric, task_digest: str, bench: pipeline.Bench
-) -> Grades:
+def _report(graded: Sequence[Graded], reference: Graded, rules: Rubric, task_digest: str, bench: pipeline.Bench) -> Grades:
     reports = [build.report(one, rules, reference.outcomes) for one in graded]
     about_reference = build.report(reference, rules, None)
     if about_reference.verdict != "graded":
-        messages.print(f"[yellow]the reference solution itself is {about_reference.verdict}: {escape(about_reference.message)}[/yellow]")
+        messages.print(
+            f"[yellow]the reference solution itself is {about_reference.verdict}: {escape(about_reference.message)}[/yellow]"
+        )
     return build.grades(
         reports, rules, task_digest, bench.sandbox.isolation, batches.environment(bench.evaluator), about_reference
     )
@@ -239,26 +248,18 @@ def _report(
 
 
 def _print_table(grades: Grades) -> None:
-    console = Console(highlight=False)
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("student", "verdict"):
-        table.add_column(column, no_wrap=True, overflow="ellipsis", max_width=32)
-    for column in ("points", "sparsity", "error"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("reason", overflow="ellipsis", no_wrap=True)
+    console = Console(highlight=False, soft_wrap=True)
     rows = [*grades.submissions, *([grades.reference] if grades.reference else [])]
-    for report in rows:
-        style = "dim" if report is grades.reference else "" if report.verdict == "graded" else "yellow"
-        table.add_row(
-            escape(_shown(report.student, 60)),
-            report.verdict,
-            "-" if report.points is None else f"{report.points:.3f} of {report.max_points:g}",
-            "" if report.sparsity is None else f"{report.sparsity:.4f}",
-            "" if report.mse is None else f"{report.mse:.4g}",
-            escape(_shown(report.message or "", 200)),
-            style=style,
-        )
-    console.print(table)
+    width = min(32, max(len("student"), *(len(row.student) for row in rows)))
+    console.print(f"{'student':{width}}  {'verdict':13}  {'points':>12}  {'sparsity':>8}  {'error':>8}  reason", style="bold")
+    for row in rows:
+        points = "-" if row.points is None else f"{row.points:.3f} of {row.max_points:g}"
+        sparsity = "" if row.sparsity is None else f"{row.sparsity:.4f}"
+        error = "" if row.mse is None else f"{row.mse:.4g}"
+        line = f"{_shown(row.student, width):{width}}  {row.verdict:13}  {points:>12}  {sparsity:>8}  {error:>8}  "
+        room = max(20, console.width - len(line)) if console.is_terminal else 200
+        style = "dim" if row is grades.reference else "" if row.verdict == "graded" else "yellow"
+        console.print(escape((line + _shown(row.message or "", room)).rstrip()), style=style)
 
 
 def _print_check(report: Report, rules: Rubric, isolation: Isolation) -> None:

@@ -6,10 +6,11 @@ The modules, in the order in which a submission meets them:
 - ``errors``    ``SubmissionError`` is theirs and becomes a verdict; ``GraderError`` is ours
 - ``rubric``    loads and checks rubric.yaml; turns measurements into marks
 - ``formulas``  sparsity, error, score, points: pure, used on both sides of the process line
-- ``task``      the instances: function, data, splits, trained models, secret
-- ``intake``    finds and reads submissions; never executes them
-- ``sandbox``   the keeper's side of a run: nursery, clock, kill, collect
+- ``task``      the instances: data, splits, trained models, secret; ``generator`` makes them, ``owndata`` reads others'
+- ``intake``    finds and reads submissions, never executes them; ``notebook`` and ``unzip`` open two of their forms
+- ``sandbox``   the keeper's side of a run; ``nursery`` owns the forking process, ``conversation`` one run's pipes and clock
 - ``inside``    everything that shares a process with student code
+- ``evidence``  what became of a run that gave no weights
 - ``weights``   the gate: untrusted bytes become arrays, or a verdict
 - ``evaluate``  sparsity and error on a device, in float64
 - ``pipeline``  ``grade()``: the whole path on one screen

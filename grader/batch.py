@@ -58,7 +58,9 @@ def open_bench(
         level = sandbox.isolation.level
         if isolation == "strict" and level not in HIDDEN_DATA_LEVELS:
             lacking = "; ".join(f"{layer}: {why}" for layer, why in sandbox.isolation.missing.items())
-            raise UsageError(f"isolation is {level}, hidden data needs L2 or better ({lacking}); nothing was run (see `grade.py doctor`)")
+            raise UsageError(
+                f"isolation is {level}, hidden data needs L2 or better ({lacking}); nothing was run (see `grade.py doctor`)"
+            )
         stations += [_station(instance, evaluator) for instance in instances]
         yield Bench(sandbox, evaluator, tuple(stations), _circumstances(rubric, sandbox, evaluator), ledger)
     finally:

@@ -73,7 +73,7 @@ class Evaluator:
         second_bias = on_device(weights["layers.2.bias"])
         total = torch.zeros(OUTPUTS, device=self.device, dtype=torch.float64)
         with torch.no_grad():
-            for inputs, targets in zip(samples.inputs.split(CHUNK), samples.targets.split(CHUNK), strict=True):
+            for inputs, targets in zip(torch.split(samples.inputs, CHUNK), torch.split(samples.targets, CHUNK), strict=True):
                 hidden = torch.sigmoid(torch.addmm(first_bias, inputs, first))
                 total += (torch.addmm(second_bias, hidden, second) - targets).square_().sum(dim=0)
         return np.asarray(total.cpu().numpy())

@@ -47,12 +47,16 @@ class Ledger:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(folder / "ledger.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise UsageError(f"{folder}: results can't be written there: {error.strerror}; name another folder with --out") from None
+            raise UsageError(
+                f"{folder}: results can't be written there: {error.strerror}; name another folder with --out"
+            ) from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(self._lock)
-            raise UsageError(f"{folder}: another grader is at work on this folder; wait for it, or name another with --out") from None
+            raise UsageError(
+                f"{folder}: another grader is at work on this folder; wait for it, or name another with --out"
+            ) from None
         try:
             with self._explained():
                 os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # hidden figures: the owner's alone
@@ -83,7 +87,13 @@ class Ledger:
 
     def keep(self, student: str, circumstances: Mapping[str, Any], outcome: Outcome) -> None:
         """Commit an outcome to disk. Raises GraderError where the disk does not take it."""
-        row = (key_of(circumstances), student, outcome.instance, json.dumps(circumstances, sort_keys=True), _OUTCOME.dump_json(outcome).decode())
+        row = (
+            key_of(circumstances),
+            student,
+            outcome.instance,
+            json.dumps(circumstances, sort_keys=True),
+            _OUTCOME.dump_json(outcome).decode(),
+        )
         with self._threads, self._explained():
             self._connection.execute(
                 "INSERT OR REPLACE INTO runs (key, student, instance, circumstances, outcome) VALUES (?, ?, ?, ?, ?)", row

@@ -80,7 +80,7 @@ def _parse(data: bytes, name: str) -> Mapping[str, Any]:
             parsed = nbformat.convert(parsed, 4)  # type: ignore[no-untyped-call]
     except nbformat.reader.NotJSONError:
         raise unreadable("expected JSON, found other text") from None
-    except Exception as error:  # noqa: BLE001 - hostile JSON meets nbformat: KeyError, AttributeError, RecursionError, ...
+    except Exception as error:
         raise unreadable(f"its JSON does not describe one ({type(error).__name__})") from None
     if not isinstance(parsed, Mapping):
         raise unreadable("its JSON does not describe one")

@@ -171,9 +171,7 @@ class Rubric(Section):
         return self.points.max + sum(criterion.points for criterion in self.criteria)
 
     def score_of(self, mse: float, sparsity: float) -> float:
-        return formulas.score(
-            mse, sparsity, self.score.mse_exponent, self.score.sparsity_exponent, mse_cap=self.score.mse_cap
-        )
+        return formulas.score(mse, sparsity, self.score.mse_exponent, self.score.sparsity_exponent, mse_cap=self.score.mse_cap)
 
     def points_of(self, score: float) -> float:
         return formulas.points(score, lower=self.points.lower, upper=self.points.upper, maximum=self.points.max)
@@ -293,8 +291,8 @@ def _sentence(error: ErrorDetails) -> str:
     if kind == "value_error":
         text = str(context.get("error", error["msg"]))
         if text.count("|") == 2:
-            inner, came, expected = text.split("|")
-            return f"{f'{key}.' if error['loc'] else ''}{inner} is {came}, expected {expected}"
+            inner, came, wanted = text.split("|")
+            return f"{f'{key}.' if error['loc'] else ''}{inner} is {came}, expected {wanted}"
         return f"{key}: {text}"
     expected = {
         "greater_than": "a number above {gt}",
@@ -311,14 +309,15 @@ def _sentence(error: ErrorDetails) -> str:
         "union_tag_not_found": "a key 'kind': threshold, beats_reference or manual",
     }.get(kind)
     if expected is None:
-        expected = {
+        words = {
             "int": "a whole number",
             "float": "a number",
             "bool": "true or false",
             "string": "text",
             "tuple": "a list",
             "model": "keys and values",
-        }.get(kind.partition("_")[0], error["msg"].removeprefix("Input should be ").lower())
+        }
+        expected = words.get(kind.partition("_")[0]) or error["msg"].removeprefix("Input should be ").lower()
     return f"{key} is {found}, expected {expected.format(**context)}"
 
 
@@ -329,7 +328,7 @@ def _key(location: tuple[int | str, ...]) -> str:
 
 def _known_keys(location: tuple[int | str, ...]) -> str:
     section: Any = Rubric
-    for part in location[:-1]:
+    for part in map(str, location[:-1]):
         field = section.model_fields.get(part) if isinstance(section, type) and issubclass(section, Section) else None
         section = field.annotation if field else None
     if isinstance(section, type) and issubclass(section, Section):

@@ -216,8 +216,8 @@ def _own(rubric: Rubric, rubric_dir: Path, hidden: bool) -> Instance:
 
 def _open_secret(home: Path) -> bytes:
     """The instructor's 256 random bits from ``home/secret``, created on first use; also closes ``home`` to others."""
-    _private_folder(home)
-    _private_folder(home / "hidden")
+    for folder in (home, home / "hidden", home / "public"):  # nobody else may plant public data either
+        _private_folder(folder)
     path = home / "secret"
     _create_secret(path)
     for _ in range(20):

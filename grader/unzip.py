@@ -52,7 +52,7 @@ def read(data: bytes, name: str, notes: list[str]) -> dict[str, bytes]:
             files = _members(archive, name, notes)
     except SubmissionError:
         raise
-    except Exception as error:  # noqa: BLE001 - zipfile raises a dozen kinds of exception on damaged bytes
+    except Exception as error:
         raise unreadable(f"{name!r} is not a readable zip archive ({type(error).__name__}); zip the files again") from None
     if not files:
         raise unreadable(f"{name!r} holds no files; zip prune.py and hand it in again")
@@ -125,7 +125,7 @@ def _check_packing(member: zipfile.ZipInfo) -> None:
         raise unreadable(f"zip member {member.filename[:80]!r} is encrypted; zip the files without a password")
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise unreadable(
-            f"zip member {member.filename[:80]!r} is packed with method {member.compress_type}, expected deflate; zip the files again"
+            f"zip member {member.filename[:80]!r} is packed by method {member.compress_type}, expected deflate; zip it again"
         )
 
 

@@ -20,7 +20,9 @@ def admit(data: bytes) -> Weights:
     Raises SubmissionError("rejected") for a wrong byte count, NaN or infinity.
     """
     if len(data) != PARAMETER_COUNT * 4:
-        raise SubmissionError("rejected", "collect", f"{len(data):,} bytes of weights came back, expected {PARAMETER_COUNT * 4:,}")
+        raise SubmissionError(
+            "rejected", "collect", f"{len(data):,} bytes of weights came back, expected {PARAMETER_COUNT * 4:,}"
+        )
     flat = np.frombuffer(data, dtype="<f4")
     # On the bits: an exponent of all ones is NaN or infinity, whatever the processor's float flags are.
     unusable = (flat.view("<u4") & 0x7F800000) == 0x7F800000
@@ -34,6 +36,8 @@ def admit(data: bytes) -> Weights:
         start = end
     if complaints:
         raise SubmissionError(
-            "rejected", "collect", f"prune(model) returned values that are NaN or infinite ({', '.join(complaints)}), expected finite weights"
+            "rejected",
+            "collect",
+            f"prune(model) returned values that are NaN or infinite ({', '.join(complaints)}), expected finite weights",
         )
     return arrays

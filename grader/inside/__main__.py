@@ -116,7 +116,12 @@ def _start(
     ready, mapped = os.pipe()
     try:
         flags = (
-            kernel.CLONE_NEWUSER | kernel.CLONE_NEWNS | kernel.CLONE_NEWPID | kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
+            kernel.CLONE_NEWUSER
+            | kernel.CLONE_NEWNS
+            | kernel.CLONE_NEWPID
+            | kernel.CLONE_NEWNET
+            | kernel.CLONE_NEWIPC
+            | kernel.CLONE_NEWUTS
         )
         pid, pidfd = kernel.clone(flags if plan.namespaces else 0)
         if pid == 0:

@@ -70,7 +70,10 @@ def _from_module(module: torch.nn.Module, notes: list[str]) -> dict[str, Any]:
         layers[f"{name}.bias"] = _effective(layer, name, "bias", notes)
     _refuse_additions(network)
     activation = dict(network.named_modules()).get("layers.1")
-    if activation is not None and "sigmoid" not in type(activation).__name__.lower() + str(getattr(activation, "original_name", "")).lower():
+    if (
+        activation is not None
+        and "sigmoid" not in type(activation).__name__.lower() + str(getattr(activation, "original_name", "")).lower()
+    ):
         notes.append(f"layers.1 came back as {type(activation).__name__}; the fixed model's Sigmoid is what is graded")
     return layers
 
@@ -96,7 +99,9 @@ def _effective(layer: torch.nn.Module, name: str, kind: str, notes: list[str]) -
     """The parameter as the layer's next forward would use it."""
     original, mask = getattr(layer, f"{kind}_orig", None), getattr(layer, f"{kind}_mask", None)
     if isinstance(original, torch.Tensor) and isinstance(mask, torch.Tensor):
-        notes.append(f"the pruning mask of {name}.{kind} was still in place and has been applied (prune.remove makes it permanent)")
+        notes.append(
+            f"the pruning mask of {name}.{kind} was still in place and has been applied (prune.remove makes it permanent)"
+        )
         return original * mask
     if isinstance(layer, torch.nn.Module) and parametrize.is_parametrized(layer, kind):
         notes.append(f"the parametrization of {name}.{kind} has been applied")
@@ -120,16 +125,20 @@ def _refuse_additions(network: torch.nn.Module) -> None:
     ]
     if added:
         shown = ", ".join(added[:6])
-        raise RejectedError(f"prune(model) returned a model with further parameters ({shown}); expected {', '.join(PARAMETER_SHAPES)}")
+        raise RejectedError(
+            f"prune(model) returned a model with further parameters ({shown}); expected {', '.join(PARAMETER_SHAPES)}"
+        )
 
 
 # --- state dicts ------------------------------------------------------------------------------------------------------
 
 
 def _from_state_dict(state: Mapping[Any, Any], notes: list[str]) -> dict[str, Any]:
-    if not any(isinstance(key, str) and key.endswith("weight") or "weight_orig" in str(key) for key in state):
+    if not any((isinstance(key, str) and key.endswith("weight")) or "weight_orig" in str(key) for key in state):
         keys = ", ".join(str(key)[:40] for key in list(state)[:6])
-        raise RejectedError(f"prune(model) returned a {type(state).__name__} with the keys {keys or '(none)'}, expected the model")
+        raise RejectedError(
+            f"prune(model) returned a {type(state).__name__} with the keys {keys or '(none)'}, expected the model"
+        )
     notes.append("prune(model) returned a state_dict; its tensors are graded")
     plain: dict[str, Any] = {}
     for key, value in state.items():

@@ -110,7 +110,7 @@ def _traceback_text(frames: Iterable[tuple[str, int, str, str]], error: BaseExce
         lines = [*lines[:10], f"... {len(lines) - 20} more calls ...", *lines[-10:]]
     if isinstance(error, SyntaxError):
         try:
-            return "".join(traceback.format_exception_only(error))[:_TRACEBACK]
+            return str("".join(traceback.format_exception_only(error)))[:_TRACEBACK]
         except BaseException:
             return _text(error)
     return "\n".join([*lines, _text(error)])[:_TRACEBACK]
@@ -118,7 +118,7 @@ def _traceback_text(frames: Iterable[tuple[str, int, str, str]], error: BaseExce
 
 def _builtin_name(error: BaseException) -> str:
     """The nearest built-in class: a class of the submission's own could be named after anything it has seen."""
-    return next(kind.__name__ for kind in type(error).__mro__ if getattr(builtins, kind.__name__, None) is kind)
+    return next(str(kind.__name__) for kind in type(error).__mro__ if getattr(builtins, kind.__name__, None) is kind)
 
 
 def no_prune(module: types.ModuleType) -> str:

@@ -152,7 +152,15 @@ def drop_capabilities() -> None:
 # --- Landlock ---------------------------------------------------------------------------------------------------------
 
 LL_EXECUTE, LL_WRITE_FILE, LL_READ_FILE, LL_READ_DIR, LL_REMOVE_DIR, LL_REMOVE_FILE = 1, 2, 4, 8, 16, 32
-LL_MAKE_CHAR, LL_MAKE_DIR, LL_MAKE_REG, LL_MAKE_SOCK, LL_MAKE_FIFO, LL_MAKE_BLOCK, LL_MAKE_SYM = 64, 128, 256, 512, 1024, 2048, 4096
+LL_MAKE_CHAR, LL_MAKE_DIR, LL_MAKE_REG, LL_MAKE_SOCK, LL_MAKE_FIFO, LL_MAKE_BLOCK, LL_MAKE_SYM = (
+    64,
+    128,
+    256,
+    512,
+    1024,
+    2048,
+    4096,
+)
 LL_REFER, LL_TRUNCATE, LL_IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
 LL_READ = LL_READ_FILE | LL_READ_DIR
 LL_WRITE = (
@@ -215,23 +223,23 @@ _EPERM, _EACCES, _ENOSYS = 1, 13, 38
 _NR, _ARCH, _ARGUMENTS = 0, 4, 16
 _AF_UNIX, _TIOCSTI, _TIOCLINUX = 1, 0x5412, 0x541C
 
-_NEVER = (
-    "ptrace process_vm_readv process_vm_writev pidfd_getfd kcmp process_madvise process_mrelease mount umount2 pivot_root "
-    "chroot unshare setns open_tree move_mount fsopen fsconfig fsmount fspick mount_setattr swapon swapoff quotactl "
-    "quotactl_fd acct init_module finit_module delete_module create_module kexec_load kexec_file_load reboot bpf "
-    "perf_event_open userfaultfd io_uring_setup io_uring_enter io_uring_register keyctl add_key request_key settimeofday "
-    "clock_settime clock_adjtime adjtimex sethostname setdomainname syslog iopl ioperm open_by_handle_at "
-    "name_to_handle_at fanotify_init fanotify_mark lookup_dcookie setpriority ioprio_set sched_setscheduler "
-    "sched_setparam sched_setattr sched_setaffinity migrate_pages move_pages shmget shmat shmctl shmdt msgget msgsnd "
-    "msgrcv msgctl semget semop semctl semtimedop mq_open mq_unlink setuid setgid setreuid setregid setresuid setresgid "
-    "setgroups setfsuid setfsgid capset personality mknod mknodat vhangup modify_ldt nfsservctl uselib ustat sysfs "
-    "_sysctl memfd_secret"
-).split()
+_NEVER = """
+    ptrace process_vm_readv process_vm_writev pidfd_getfd kcmp process_madvise process_mrelease mount umount2
+    pivot_root chroot unshare setns open_tree move_mount fsopen fsconfig fsmount fspick mount_setattr swapon swapoff
+    quotactl quotactl_fd acct init_module finit_module delete_module create_module kexec_load kexec_file_load reboot
+    bpf perf_event_open userfaultfd io_uring_setup io_uring_enter io_uring_register keyctl add_key request_key
+    settimeofday clock_settime clock_adjtime adjtimex sethostname setdomainname syslog iopl ioperm open_by_handle_at
+    name_to_handle_at fanotify_init fanotify_mark lookup_dcookie setpriority ioprio_set sched_setscheduler
+    sched_setparam sched_setattr sched_setaffinity migrate_pages move_pages shmget shmat shmctl shmdt msgget msgsnd
+    msgrcv msgctl semget semop semctl semtimedop mq_open mq_unlink setuid setgid setreuid setregid setresuid setresgid
+    setgroups setfsuid setfsgid capset personality mknod mknodat vhangup modify_ldt nfsservctl uselib ustat sysfs
+    _sysctl memfd_secret
+""".split()
 # Harmless where a private root holds nothing but the child's own files; elsewhere they reach what Landlock leaves open.
-_METADATA = (
-    "chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat utime utimes utimensat futimesat setxattr lsetxattr "
-    "fsetxattr removexattr lremovexattr fremovexattr inotify_init inotify_init1 inotify_add_watch connect"
-).split()
+_METADATA = """
+    chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat utime utimes utimensat futimesat setxattr lsetxattr
+    fsetxattr removexattr lremovexattr fremovexattr inotify_init inotify_init1 inotify_add_watch connect
+""".split()
 _EXEC = ("execve", "execveat")
 
 

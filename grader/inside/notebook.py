@@ -33,13 +33,13 @@ class Shell:
 
     def run_line_magic(self, name: str, line: str = "", *_: object, **__: object) -> None:
         if name == "time":
-            exec(line, self.user_ns)  # noqa: S102 - the submission's own code, in its own process
+            exec(line, self.user_ns)
         else:
             self._note(f"the magic %{name} was ignored")
 
     def run_cell_magic(self, name: str, line: str = "", cell: str = "", *_: object, **__: object) -> None:
         if name in _BODY_MAGICS:
-            exec(cell, self.user_ns)  # noqa: S102
+            exec(cell, self.user_ns)
         else:
             self._note(f"the magic %%{name} was ignored")
 

@@ -180,17 +180,22 @@ def _entry_point(
         signature = inspect.signature(prune)
     except (TypeError, ValueError):
         return lambda: prune(model, **parameters)
-    positional, keyword = [], []
+    positional: list[inspect.Parameter] = []
+    keyword: list[inspect.Parameter] = []
     for parameter in signature.parameters.values():
         if parameter.default is not parameter.empty or parameter.kind is parameter.VAR_KEYWORD:
             continue
         (keyword if parameter.kind is parameter.KEYWORD_ONLY else positional).append(parameter)
-    takes_model = any(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL) for p in signature.parameters.values())
+    takes_model = any(
+        p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL) for p in signature.parameters.values()
+    )
     needed = [p for p in positional if p.kind is not p.VAR_POSITIONAL]
     unfilled = [p.name for p in (*needed[2:], *keyword) if p.name not in parameters]
     if not takes_model or unfilled:
         asks = f"asks for {', '.join(unfilled)} as well" if takes_model else "takes no model"
-        raise failure.FailedError("no_entry", "import", f"prune{signature} {asks}; expected prune(model), further parameters with defaults")
+        raise failure.FailedError(
+            "no_entry", "import", f"prune{signature} {asks}; expected prune(model), further parameters with defaults"
+        )
     if unknown := _unknown(signature, parameters):
         raise failure.FailedError("no_entry", "import", f"prune{signature} has no parameter {unknown}")
     arguments = [model, train_loader()] if len(needed) > 1 and needed[1].name not in parameters else [model]

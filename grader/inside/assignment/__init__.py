@@ -100,12 +100,12 @@ class Loader:
 
 
 def train_loader(batch_size: int = 128) -> Loader:
-    """The 16,000 training samples, in another order every epoch."""
+    """The training samples (16,000 of the built-in task), in another order every epoch."""
     return Loader("train", batch_size, shuffle=True)
 
 
 def validation_loader(batch_size: int = 128) -> Loader:
-    """The 4,000 public validation samples, in fixed order: what a student's self-check is scored on."""
+    """The public validation samples (4,000), in fixed order: what a student's self-check is scored on."""
     return Loader("validation", batch_size, shuffle=False)
 
 

@@ -1,0 +1,35 @@
+# Two commands are enough: 'make grade' and 'make test'. Both set everything up first.
+PYTHON ?= python3
+ENV ?= .venv
+RUN = $(ENV)/bin/python
+
+.PHONY: grade test test-all lint setup clean
+
+grade: setup
+	$(RUN) grade.py
+
+test: setup
+	$(RUN) -m pytest -m "not long"
+
+test-all: setup
+	$(RUN) -m pytest
+
+lint: $(ENV)/.lint
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+setup: $(ENV)/.ready
+
+$(ENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and "Python 3.11 or newer is needed, this is %d.%d: make PYTHON=python3.12 ..." % v[:2])'
+	@test -x $(RUN) || $(PYTHON) -m venv $(ENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[packages,test]'
+	@touch $@
+
+$(ENV)/.lint: $(ENV)/.ready
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[packages,test,lint]'
+	@touch $@
+
+clean:
+	rm -rf $(ENV) reports build dist

@@ -1,0 +1,308 @@
+"""The pipes and the clock of one run, as the keeper holds them. Which pipe joins whom stands in ``sandbox``.
+
+Nothing here waits for an end of file that a survivor could hold open, reads more than was agreed, or believes a record.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import struct
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from grader import evidence
+from grader.errors import GraderError
+from grader.evidence import WEIGHTS_BYTES
+from grader.nursery import START_SECONDS
+from grader.records import Run, Stage
+from grader.rubric import LimitsSection
+
+RECORD_BYTES = 1 << 16
+_RECORDS = 8  # stage and status make two; a flood of further ones ends the run
+_END_SECONDS = 10.0
+
+
+@dataclass(slots=True)
+class _Log:
+    """Keeps the head and the tail of what a submission prints, and drains the rest."""
+
+    limit: int
+    head: bytearray = field(default_factory=bytearray)
+    tail: bytearray = field(default_factory=bytearray)
+    total: int = 0
+
+    def add(self, data: bytes) -> None:
+        self.total += len(data)
+        room = self.limit * 3 // 4 - len(self.head)
+        if room > 0:
+            self.head += data[:room]
+            data = data[room:]
+        if data:
+            self.tail = (self.tail + data)[-(self.limit // 4) :]
+
+    @property
+    def truncated(self) -> bool:
+        return self.total > len(self.head) + len(self.tail)
+
+    def text(self) -> str:
+        dropped = self.total - len(self.head) - len(self.tail)
+        gap = f"\n[... {dropped} bytes left out ...]\n".encode() if dropped else b""
+        return bytes(self.head + gap + self.tail).decode("utf-8", "replace")
+
+
+class Conversation:
+    """The pipes and the clock of one run, from asking for a child until nothing of it is left."""
+
+    def __init__(self, limits: LimitsSection, start_child: Callable[[tuple[int, ...]], int]) -> None:
+        """``start_child`` gets the child's ends (source, result, log, report, leash) and returns the warden's pidfd."""
+        self._limits = limits
+        self._log = _Log(limits.log_bytes)
+        self._incoming = bytearray()  # of the result pipe
+        self._report = b""
+        self._open: set[int] = set()
+        theirs: tuple[int, ...] = ()
+        try:
+            source_r, self._source = self._pipe()
+            self._result, result_w = self._pipe()
+            self._logged, log_w = self._pipe()
+            self._reported, report_w = self._pipe()
+            leash_r, self._leash = self._pipe()
+            theirs = (source_r, result_w, log_w, report_w, leash_r)
+            self._pidfd = start_child(theirs)
+            self._open.add(self._pidfd)
+        except BaseException:
+            self.__exit__()
+            raise
+        for fd in theirs:
+            self._close(fd)
+        for fd in (self._result, self._logged, self._reported, self._source):
+            os.set_blocking(fd, False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if getattr(self, "_pidfd", None) in self._open:
+            self._end()
+        for fd in tuple(self._open):
+            self._close(fd)
+
+    def await_probe(self) -> tuple[str, ...]:
+        """Wait until the child is confined and has proved it. Nothing of the student's has reached it yet."""
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            record = self._take_record()
+            if record is not None:
+                break
+            if not self._pump(deadline) or self._ended():
+                self._end()
+                raise GraderError(f"a child could not be confined: {self._why_unconfined()}")
+        if "broken" in record:
+            raise GraderError(f"a child could not be confined: {record['broken']}")
+        if record.get("wrong"):
+            raise GraderError(f"the confinement does not hold: {', '.join(record['wrong'])}")
+        return tuple(record.get("layers", ()))
+
+    def await_result(self, bundle: bytes) -> Run:
+        """Hand over the source and follow the run to its end."""
+        started = time.monotonic()
+        deadline = started + self._limits.wall_seconds
+        pending = memoryview(bundle)
+        stage: Stage = "import"
+        status: dict[str, Any] | None = None
+        overdue = False
+        for _ in range(_RECORDS):
+            record, pending = self._next_record(deadline, pending)
+            if record is None:
+                overdue = time.monotonic() >= deadline
+                break
+            if "claim" in record:
+                status = record
+                break
+            stage = "prune" if record.get("stage") == "prune" else stage
+        weights = self._take_weights(deadline) if status and status.get("claim") == "returned" else None
+        overdue = overdue or (weights is None and time.monotonic() >= deadline)
+        seconds = time.monotonic() - started
+        self._end()
+        return self._concluded(status, weights, stage, seconds, overdue)
+
+    # --- what came ----------------------------------------------------------------------------------------------------
+
+    def _concluded(
+        self, status: dict[str, Any] | None, weights: bytes | None, stage: Stage, seconds: float, overdue: bool
+    ) -> Run:
+        report = self._parsed_report()
+        failure = None
+        if weights is None:
+            found = evidence.Evidence(
+                claim=status,
+                stage=stage,
+                overdue=overdue,
+                killed=report.get("killed"),
+                wait_status=report.get("status"),
+                cpu_seconds=float(report.get("cpu_seconds", 0.0)),
+            )
+            broken = self._warden_says("broken") or "the warden was lost"
+            failure = evidence.failure(found, self._limits, f"a run ended without its warden's report: {broken}")
+        notes = tuple(str(note) for note in (status or {}).get("notes", ()) if isinstance(note, str))[:20]
+        if weights is not None and (self._incoming or report.get("survivors")):
+            notes += ("something of the submission was still running or writing after prune(model) had returned",)
+        return Run(
+            weights=weights,
+            failure=failure,
+            notes=notes,
+            log=self._log.text(),
+            log_truncated=self._log.truncated,
+            seconds=seconds,
+            cpu_seconds=float(report.get("cpu_seconds", 0.0)),
+            peak_memory_bytes=int(report.get("peak_memory_bytes", 0)),
+        )
+
+    def _take_record(self) -> dict[str, Any] | None:
+        """The next complete record of the result pipe, or None. A malformed one reads as a claim worth nothing."""
+        if len(self._incoming) < 4:
+            return None
+        (length,) = struct.unpack_from("<I", self._incoming)
+        if length > RECORD_BYTES:
+            return {"claim": "garbage"}
+        if len(self._incoming) < 4 + length:
+            return None
+        text = bytes(self._incoming[4 : 4 + length])
+        del self._incoming[: 4 + length]
+        try:
+            record = json.loads(text)
+        except (ValueError, RecursionError):
+            record = None
+        return record if isinstance(record, dict) else {"claim": "garbage"}
+
+    def _next_record(self, deadline: float, pending: memoryview) -> tuple[dict[str, Any] | None, memoryview]:
+        while True:
+            if (record := self._take_record()) is not None:
+                return record, pending
+            if pending:
+                pending = self._hand_over(pending)
+            alive = self._pump(deadline, writing=bool(pending))
+            if not alive or self._ended():
+                self._drain_result()
+                return self._take_record(), pending
+
+    def _hand_over(self, pending: memoryview) -> memoryview:
+        try:
+            pending = pending[os.write(self._source, pending) :]
+        except BlockingIOError:
+            return pending
+        except BrokenPipeError:
+            return pending[:0]
+        if not pending:
+            self._close(self._source)
+        return pending
+
+    def _take_weights(self, deadline: float) -> bytes | None:
+        while len(self._incoming) < WEIGHTS_BYTES:
+            if not self._pump(deadline) or self._ended():
+                self._drain_result()
+                break
+        if len(self._incoming) < WEIGHTS_BYTES:
+            return None
+        weights = bytes(self._incoming[:WEIGHTS_BYTES])
+        del self._incoming[:WEIGHTS_BYTES]
+        return weights
+
+    # --- pipes and clock ----------------------------------------------------------------------------------------------
+
+    def _pump(self, deadline: float, *, writing: bool = False) -> bool:
+        """Wait for something to happen and take it in. False once the deadline has passed."""
+        poll = select.poll()
+        for fd in (self._result, self._logged, self._reported, self._pidfd):
+            if fd in self._open:
+                poll.register(fd, select.POLLIN)
+        if writing and self._source in self._open:
+            poll.register(self._source, select.POLLOUT)
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            return False
+        for fd, _ in poll.poll(min(remaining, 1.0) * 1000 + 1):
+            if fd == self._result:
+                self._incoming += self._read(fd, WEIGHTS_BYTES + RECORD_BYTES - len(self._incoming))
+            elif fd == self._logged:
+                self._log.add(self._read(fd, 1 << 16))
+            elif fd == self._reported:
+                self._report += self._read(fd, RECORD_BYTES)
+        return True
+
+    def _read(self, fd: int, size: int) -> bytes:
+        """What is there now; closes the pipe at its end, or when its writer sends more than anybody asked for."""
+        try:
+            data = os.read(fd, size) if size > 0 else b""
+        except BlockingIOError:
+            return b""
+        if not data:
+            self._close(fd)
+        return data
+
+    def _drain_result(self) -> None:
+        """Take what is left in the pipes, which can't block: a survivor may hold them open for ever."""
+        for fd, taken in ((self._result, self._incoming), (self._logged, None)):
+            for _ in range(256):
+                if fd not in self._open:
+                    break
+                size = WEIGHTS_BYTES + RECORD_BYTES - len(self._incoming) if taken is not None else 1 << 16
+                data = self._read(fd, size)
+                if not data:
+                    break
+                if taken is not None:
+                    taken += data
+                else:
+                    self._log.add(data)
+
+    def _ended(self) -> bool:
+        return bool(self._report) or self._reported not in self._open
+
+    def _end(self) -> None:
+        """End the run: let go of the leash, take the warden's report, make sure that the warden is gone."""
+        self._close(self._leash)
+        deadline = time.monotonic() + _END_SECONDS
+        gone = select.poll()
+        gone.register(self._pidfd, select.POLLIN)
+        while not gone.poll(0):
+            if not self._pump(deadline):
+                try:
+                    signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+                gone.poll(_END_SECONDS * 1000)
+                break
+        while self._reported in self._open and (data := self._read(self._reported, RECORD_BYTES)):
+            self._report += data
+        self._drain_result()
+        self._close(self._pidfd)
+
+    def _parsed_report(self) -> dict[str, Any]:
+        try:
+            report = json.loads(self._report)
+        except ValueError:
+            return {}
+        return report if isinstance(report, dict) else {}
+
+    def _why_unconfined(self) -> str:
+        """Trusted code alone has run so far, so its log is ours."""
+        last = self._log.text().strip().splitlines()[-1:]
+        return self._warden_says("broken") or (last[0] if last else "it ended before its probe")
+
+    def _warden_says(self, key: str) -> str:
+        return str(self._parsed_report().get(key, ""))
+
+    def _pipe(self) -> tuple[int, int]:
+        ends = os.pipe()
+        self._open |= set(ends)
+        return ends
+
+    def _close(self, fd: int) -> None:
+        if fd in self._open:
+            self._open.discard(fd)
+            os.close(fd)

@@ -1,0 +1,101 @@
+"""What became of a run, from the keeper's own evidence: clock, wait status, byte count, and a claim worth nothing."""
+
+from __future__ import annotations
+
+import builtins
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from grader.errors import GraderError
+from grader.formulas import PARAMETER_COUNT
+from grader.records import Failure, Stage, Verdict
+from grader.rubric import LimitsSection
+
+WEIGHTS_BYTES = PARAMETER_COUNT * 4
+CLAIMS: tuple[Verdict, ...] = ("unreadable", "no_entry", "raised", "exited", "rejected", "out_of_memory")
+_BUILTIN_EXCEPTIONS = frozenset(
+    name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, BaseException)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is known of a run which gave no weights."""
+
+    claim: Mapping[str, Any] | None  # the status record, the student's word
+    stage: Stage  # the last one announced, the student's word too
+    overdue: bool  # by the keeper's clock
+    killed: str | None  # by the warden: "cpu", "memory", or "leash" at the keeper's wish
+    wait_status: int | None  # None where the warden was lost
+    cpu_seconds: float
+
+
+def failure(found: Evidence, limits: LimitsSection, lost: str) -> Failure:
+    """The verdict of a run without weights. Raises GraderError(``lost``) where the evidence is the grader's own failure."""
+    if found.claim and found.claim.get("claim") in CLAIMS:
+        return _claimed(found.claim, found.stage)
+    stage = found.stage
+    where = "importing the submission" if stage == "import" else "prune(model)"
+    number = _signal_of(found.wait_status)
+    if found.killed == "cpu" or (number in (signal.SIGXCPU, signal.SIGKILL) and found.cpu_seconds >= limits.cpu_seconds):
+        used = f"{where} used more than {limits.cpu_seconds:g} s of CPU time (limits.cpu_seconds in rubric.yaml)"
+        return Failure("timed_out", stage, f"{used}; try fewer training steps")
+    if found.killed == "memory":
+        return Failure("out_of_memory", stage, f"{where} used more memory than limits.memory_bytes in rubric.yaml allows")
+    if found.overdue:
+        took = f"{where} took more than {limits.wall_seconds:g} s (limits.wall_seconds in rubric.yaml)"
+        return Failure("timed_out", stage, f"{took}; try fewer training steps, and never wait or sleep")
+    if found.killed == "leash" or found.claim:
+        return Failure("rejected", "collect", f"what came back is not the {WEIGHTS_BYTES:,} bytes of the model's weights")
+    if found.wait_status is None:
+        raise GraderError(lost)
+    if number is not None:
+        return Failure("crashed", stage, f"{where} was ended by {_signal_name(number)}: {_signal_hint(number)}")
+    code = os.waitstatus_to_exitcode(found.wait_status)
+    return Failure("exited", stage, f"{where} ended the process with status {code} and returned no model")
+
+
+def _claimed(status: Mapping[str, Any], stage: Stage) -> Failure:
+    """A failure that the child claims. Everything in it is the student's word, so only its form is checked."""
+    verdict: Verdict = next(claim for claim in CLAIMS if claim == status["claim"])
+    named = status.get("stage")
+    line = status.get("line")
+    exception = status.get("exception")
+    return Failure(
+        verdict=verdict,
+        stage=next((known for known in get_args(Stage) if known == named), stage),
+        message=str(status.get("message", ""))[:8_000],
+        exception=exception if isinstance(exception, str) and exception in _BUILTIN_EXCEPTIONS else None,
+        line=line if isinstance(line, int) and not isinstance(line, bool) and 0 < line < 1_000_000 else None,
+        traceback=str(status.get("traceback", ""))[:32_000],
+    )
+
+
+def _signal_of(status: int | None) -> int | None:
+    return os.WTERMSIG(status) if status is not None and os.WIFSIGNALED(status) else None
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _signal_hint(number: int) -> str:
+    return {
+        signal.SIGSEGV: "memory was accessed that is not the process's, or the recursion went too deep",
+        signal.SIGABRT: "a library aborted, usually after printing why",
+        signal.SIGFPE: "a library divided by zero",
+        signal.SIGBUS: "a file or shared memory was cut while it was in use",
+        signal.SIGILL: "a library used an instruction that this processor lacks",
+        signal.SIGKILL: "it was killed from within the submission, or by the system for lack of memory",
+        signal.SIGXFSZ: "a file grew over limits.file_bytes in rubric.yaml",
+        signal.SIGSYS: "a system call of a foreign architecture was made",
+    }.get(
+        signal.Signals(number) if number in signal.Signals.__members__.values() else signal.SIGUSR1,
+        "see the log for what came before",
+    )

@@ -1,0 +1,2 @@
+async def prune(model):
+    return model

@@ -1,0 +1,7 @@
+import threading
+
+
+def prune(model):
+    lock = threading.Lock()
+    lock.acquire()
+    lock.acquire()

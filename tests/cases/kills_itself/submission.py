@@ -1,0 +1,6 @@
+import os
+import signal
+
+
+def prune(model):
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,2 @@
+def prune(model):
+    return sum(range(10**18))

@@ -1,0 +1,3 @@
+def prune(model):
+    while True:
+        pass

@@ -1,0 +1,5 @@
+import torch_pruning as tp
+
+
+def prune(model):
+    return tp.prune(model)

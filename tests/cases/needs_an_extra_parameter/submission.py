@@ -1,0 +1,2 @@
+def prune(model, loader, amount):
+    return model

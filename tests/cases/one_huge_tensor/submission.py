@@ -1,0 +1,5 @@
+import torch
+
+
+def prune(model):
+    return torch.zeros(10**12)

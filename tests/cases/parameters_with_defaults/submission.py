@@ -1,0 +1,14 @@
+import torch
+
+
+def zero_small(model, share=0.75):
+    values = torch.cat([p.detach().abs().flatten() for p in model.parameters()])
+    threshold = values.quantile(share)
+    for p in model.parameters():
+        p.data[p.data.abs() <= threshold] = 0
+    return model
+
+
+def prune(model, share=0.75, *, verbose=False, **options):
+    assert share == 0.75 and not verbose and not options
+    return zero_small(model, share)

@@ -1,0 +1,18 @@
+import matplotlib.pyplot as plt
+
+import torch
+
+
+def zero_small(model, share=0.75):
+    values = torch.cat([p.detach().abs().flatten() for p in model.parameters()])
+    threshold = values.quantile(share)
+    for p in model.parameters():
+        p.data[p.data.abs() <= threshold] = 0
+    return model
+
+
+def prune(model):
+    plt.hist(model.layers[0].weight.detach().flatten().numpy(), bins=50)
+    plt.savefig("weights.png")
+    plt.show()
+    return zero_small(model)

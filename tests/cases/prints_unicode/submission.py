@@ -1,0 +1,15 @@
+import torch
+
+
+def zero_small(model, share=0.75):
+    values = torch.cat([p.detach().abs().flatten() for p in model.parameters()])
+    threshold = values.quantile(share)
+    for p in model.parameters():
+        p.data[p.data.abs() <= threshold] = 0
+    return model
+
+
+def prune(model):
+    print("剪枝 ✂️ naïve \u202e\x1b[31m red \x00 <script>alert(1)</script> ::error::no")
+    print("\udcff lone surrogate")
+    return zero_small(model)

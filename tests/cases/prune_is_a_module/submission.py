@@ -1,0 +1,5 @@
+import torch.nn.utils.prune as prune
+
+
+def solve(model):
+    return model

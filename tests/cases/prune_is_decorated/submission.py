@@ -1,0 +1,21 @@
+import torch
+
+
+def zero_small(model, share=0.75):
+    values = torch.cat([p.detach().abs().flatten() for p in model.parameters()])
+    threshold = values.quantile(share)
+    for p in model.parameters():
+        p.data[p.data.abs() <= threshold] = 0
+    return model
+
+
+def timed(function):
+    def wrapper(*args, **kwargs):
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+@timed
+def prune(model):
+    return zero_small(model)

@@ -1,0 +1,2 @@
+def Prune(model):
+    return model

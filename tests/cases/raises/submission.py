@@ -1,0 +1,2 @@
+def prune(model):
+    raise ValueError('threshold must be positive')

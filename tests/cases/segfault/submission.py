@@ -1,0 +1,5 @@
+import ctypes
+
+
+def prune(model):
+    ctypes.string_at(0)

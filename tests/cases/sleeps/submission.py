@@ -1,0 +1,5 @@
+import time
+
+
+def prune(model):
+    time.sleep(1000)

@@ -1,0 +1,8 @@
+import sys
+
+
+def prune(model):
+    return model
+
+
+sys.exit()

@@ -1,0 +1,2 @@
+def prune():
+    return None

@@ -1,0 +1,17 @@
+import torch
+
+
+def zero_small(model, share=0.75):
+    values = torch.cat([p.detach().abs().flatten() for p in model.parameters()])
+    threshold = values.quantile(share)
+    for p in model.parameters():
+        p.data[p.data.abs() <= threshold] = 0
+    return model
+
+
+def prune(model):
+    zero_small(model)
+    flat = torch.nn.utils.parameters_to_vector(model.parameters()).detach()
+    torch.nn.utils.vector_to_parameters(flat, model.parameters())
+    model.first = model.layers[0]
+    return model

@@ -1,0 +1,16 @@
+import torch
+
+
+def zero_small(model, share=0.75):
+    values = torch.cat([p.detach().abs().flatten() for p in model.parameters()])
+    threshold = values.quantile(share)
+    for p in model.parameters():
+        p.data[p.data.abs() <= threshold] = 0
+    return model
+
+
+def prune(model):
+    zero_small(model)
+    weight = model.layers[0].weight
+    model.layers[0].weight = torch.nn.Parameter(weight.detach().T.contiguous().T)
+    return model

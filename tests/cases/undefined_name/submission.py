@@ -1,0 +1,4 @@
+def prune(model):
+    for x, y in data_loader:
+        pass
+    return model

@@ -1,0 +1,5 @@
+import torch
+
+
+def prune(model):
+    return model(torch.zeros(4, 3))

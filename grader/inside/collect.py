@@ -62,14 +62,15 @@ def _from_module(module: torch.nn.Module, notes: list[str]) -> dict[str, Any]:
     if prefix:
         notes.append(f"the returned {type(module).__name__} wraps the model as '{prefix}'; the weights inside it are graded")
     layers = {}
+    members = dict(network.named_modules())  # a scripted module refuses get_submodule
     for name in ("layers.0", "layers.2"):
-        layer = network.get_submodule(name)
+        layer = members[name]
         if "quantized" in type(layer).__module__:
             raise RejectedError(f"prune(model) returned {name} quantised; expected floating-point weights")
         layers[f"{name}.weight"] = _effective(layer, name, "weight", notes)
         layers[f"{name}.bias"] = _effective(layer, name, "bias", notes)
     _refuse_additions(network)
-    activation = dict(network.named_modules()).get("layers.1")
+    activation = members.get("layers.1")
     if (
         activation is not None
         and "sigmoid" not in type(activation).__name__.lower() + str(getattr(activation, "original_name", "")).lower()
@@ -80,9 +81,9 @@ def _from_module(module: torch.nn.Module, notes: list[str]) -> dict[str, Any]:
 
 def _network_within(module: torch.nn.Module) -> tuple[str, torch.nn.Module]:
     """The submodule that holds layers.0 and layers.2: the module itself, or the one that a wrapper wraps."""
-    names = dict(module.named_modules())
-    prefixes = [name.removesuffix("layers.0") for name in names if name == "layers.0" or name.endswith(".layers.0")]
-    prefixes = [prefix for prefix in prefixes if f"{prefix}layers.2" in names]
+    members = dict(module.named_modules())
+    prefixes = [name.removesuffix("layers.0") for name in members if name == "layers.0" or name.endswith(".layers.0")]
+    prefixes = [prefix for prefix in prefixes if f"{prefix}layers.2" in members]
     if not prefixes:
         own = [name for name, _ in module.named_parameters()][:6]
         raise RejectedError(
@@ -92,7 +93,8 @@ def _network_within(module: torch.nn.Module) -> tuple[str, torch.nn.Module]:
     if len(prefixes) > 1 and "" not in prefixes:
         raise RejectedError(f"prune(model) returned a {type(module).__name__} that holds {len(prefixes)} models, expected one")
     prefix = "" if "" in prefixes else prefixes[0]
-    return prefix.removesuffix("."), module.get_submodule(prefix.removesuffix(".")) if prefix else module
+    path = prefix.removesuffix(".")
+    return path, members[path]
 
 
 def _effective(layer: torch.nn.Module, name: str, kind: str, notes: list[str]) -> Any:

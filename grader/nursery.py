@@ -23,7 +23,7 @@ _MESSAGE_BYTES = 1 << 16
 class Nursery:
     """The process that forks children, and the socket to it."""
 
-    def __init__(self, forbidden: list[str]) -> None:
+    def __init__(self, forbidden: list[str], packages: tuple[str, ...]) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._cache = tempfile.mkdtemp(prefix="prunegrade-")  # for library caches of the nursery itself
         root = str(Path(__file__).resolve().parent.parent)
@@ -43,7 +43,7 @@ class Nursery:
                 start_new_session=True,
             )
         try:
-            reply, _ = self.ask({"forbidden": forbidden}, (), seconds=START_SECONDS)
+            reply, _ = self.ask({"forbidden": forbidden, "packages": packages}, (), seconds=START_SECONDS)
         except GraderError:
             words = Path(self._cache, "errors").read_text(errors="replace").strip().splitlines()[-1:]
             self.close()

@@ -91,7 +91,7 @@ class Sandbox:
 
     def __enter__(self) -> Self:
         try:
-            self._nursery = Nursery(self._forbidden)
+            self._nursery = Nursery(self._forbidden, self._rubric.allow.packages)
             self.isolation = self._establish()
         except BaseException:
             self.close()
@@ -133,7 +133,7 @@ class Sandbox:
         self._living().close()
         self._warmed.clear()
         self.generation += 1
-        self._nursery = Nursery(self._forbidden)
+        self._nursery = Nursery(self._forbidden, self._rubric.allow.packages)
 
     # --- establishing -------------------------------------------------------------------------------------------------
 

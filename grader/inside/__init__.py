@@ -8,6 +8,7 @@ Who runs what, from the keeper's side of the line inwards:
 - ``kernel``     the system calls which Python lacks, by ctypes
 - ``submission`` inside: imports the submission, calls ``prune(model)``, reports
 - ``collect``    makes 142,346 float32 numbers out of whatever prune gave back
+- ``packages``   holds submissions to the packages that the rubric lists
 - ``notebook``   what notebooks expect around them: get_ipython, tqdm.notebook
 - ``assignment`` the module that submissions import
 

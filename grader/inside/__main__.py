@@ -21,7 +21,7 @@ import types
 from pathlib import Path
 from typing import Any, NoReturn
 
-from grader.inside import confine, kernel, submission, warden
+from grader.inside import confine, kernel, packages, submission, warden
 
 _MESSAGE_BYTES = 1 << 16
 _CHANNELS = 6
@@ -34,6 +34,7 @@ def main() -> None:
     keeper.set_inheritable(False)
     setup = json.loads(keeper.recv(_MESSAGE_BYTES))
     assignment = _load_assignment()
+    packages.prepare(setup["packages"])
     readable = confine.readable_paths(setup["forbidden"])
     gc.collect()
     gc.freeze()  # children would copy every page whose reference counts the collector touches

@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 import numpy as np
 import torch
 
-from grader.inside import collect, confine, failure, kernel, notebook
+from grader.inside import collect, confine, failure, kernel, notebook, packages
 from grader.inside.warden import Channels
 
 _STDIN, _STDOUT, _STDERR, _RESULT, _SOURCE = range(5)
@@ -126,6 +126,7 @@ def _settle(folder: Path, files: dict[str, bytes], entry: str, setting: Setting)
     scratch = str(folder.parent)
     os.environ.update(HOME=scratch, TMPDIR=scratch, TORCHINDUCTOR_CACHE_DIR=f"{scratch}/inductor", MPLCONFIGDIR=f"{scratch}/mpl")
     sys.argv = [entry]
+    packages.enforce()
     # Behind the standard library and before the installed packages, where a script's own folder is looked for.
     third_party = next((i for i, path in enumerate(sys.path) if path.endswith(("site-packages", "dist-packages"))), len(sys.path))
     sys.path[third_party:third_party] = list(dict.fromkeys((str((folder / entry).parent), str(folder))))

@@ -100,13 +100,18 @@ def read(upload: Upload) -> Submission:
 
 
 def imported_packages(submission: Submission) -> frozenset[str]:
-    """Top-level names that any source of the submission imports, found in its text: a hint, never a proof."""
+    """Top-level names that any source of the submission imports, found in its text: a hint, never a proof.
+
+    "torch.optim" stands among them where a source speaks of optim: torch imports its compiler with the first optimizer.
+    """
     names: set[str] = set()
     for name, data in submission.files.items():
         if not name.endswith(".py"):
             continue
         text = data.decode("utf-8", "replace")
         names.update(_IMPORT_CALL.findall(text))
+        if re.search(r"\boptim\b", text):
+            names.add("torch.optim")
         for imported, package in _IMPORT.findall(text):
             names.add(package)
             names.update(part.split()[0].split(".")[0] for part in imported.split(",") if part.strip())

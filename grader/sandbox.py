@@ -42,6 +42,7 @@ from grader.rubric import Rubric
 
 SEED = 0  # of random, numpy and torch before each import of a submission
 _SLOW_IMPORTS = {
+    "torch.optim": ("torch._dynamo",),  # imported by torch with the first optimizer, and slower than torch itself
     "matplotlib": ("matplotlib.pyplot",),
     "scipy": ("scipy.optimize", "scipy.sparse", "scipy.stats"),
     "sklearn": ("sklearn.linear_model",),

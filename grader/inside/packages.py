@@ -6,7 +6,6 @@ Whatever else happens to be installed beside the grader is as good as not instal
 
 from __future__ import annotations
 
-import importlib.abc
 import importlib.machinery
 import importlib.metadata
 import re
@@ -27,16 +26,17 @@ def prepare(listed: Iterable[str]) -> None:
 
 def enforce() -> None:
     """In the child, before the submission is imported."""
-    sys.meta_path.insert(0, _Refusal())
+    sys.meta_path[:] = [_ListedPathFinder if finder is importlib.machinery.PathFinder else finder for finder in sys.meta_path]
 
 
-class _Refusal(importlib.abc.MetaPathFinder):
+class _ListedPathFinder(importlib.machinery.PathFinder):
+    """Finds what lies on sys.path, but for unlisted packages: to libraries that look for them they are just not there."""
+
+    @classmethod
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+        cls, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        if fullname in _unlisted:
-            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
-        return None
+        return None if fullname in _unlisted else super().find_spec(fullname, path, target)
 
 
 def _with_requirements(names: Iterable[str]) -> set[str]:

@@ -2,6 +2,7 @@
 PYTHON ?= python3
 ENV ?= .venv
 RUN = $(ENV)/bin/python
+TESTS ?=  # files to run, all if none are named
 
 .PHONY: grade test test-all lint setup clean
 
@@ -9,7 +10,7 @@ grade: setup
 	$(RUN) grade.py
 
 test: setup
-	$(RUN) -m pytest -m "not long"
+	$(RUN) -m pytest -m "not long" $(TESTS)
 
 test-all: setup
 	$(RUN) -m pytest

@@ -92,18 +92,19 @@ def build_private_root(plan: Plan) -> None:
     root = next(p for p in _MOUNT_POINTS if os.path.isdir(p) and not any(_within(source, p) for source in plan.readable))
     kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
     kernel.mount("tmpfs", root, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "size=1m,mode=755")
-    programs = tuple(path for path in _PROGRAMS if plan.allow_exec and os.path.exists(path))
-    for path in _outermost((*plan.readable, *_DEVICES, *programs)):
-        _show(path, root)
     for folder in ("proc", "tmp", "dev/shm", "etc"):
-        os.makedirs(f"{root}/{folder}", exist_ok=True)
+        os.makedirs(f"{root}/{folder}")
     Path(root, "etc/passwd").write_text(f"student:x:{STUDENT_UID}:{STUDENT_UID}::/tmp:/bin/false\n")
-    kernel.make_read_only(root)
     flags = kernel.MS_NOSUID | kernel.MS_NODEV
     owner = f"uid={STUDENT_UID},gid={STUDENT_UID},mode=700,size={plan.file_bytes},nr_inodes=65536"
     kernel.mount("proc", f"{root}/proc", "proc", flags | kernel.MS_NOEXEC)
     kernel.mount("tmpfs", f"{root}/tmp", "tmpfs", flags, owner)
     kernel.mount("tmpfs", f"{root}/dev/shm", "tmpfs", flags, owner)
+    # After /tmp, which would hide an environment that lies below it.
+    programs = tuple(path for path in _PROGRAMS if plan.allow_exec and os.path.exists(path))
+    for path in _outermost((*plan.readable, *_DEVICES, *programs)):
+        _show(path, root)
+    kernel.make_read_only(root, recursive=False)
     kernel.pivot_root(root)
 
 
@@ -124,6 +125,7 @@ def _show(path: str, root: str) -> None:
     else:
         open(target, "x").close()
     kernel.mount(path, target, None, kernel.MS_BIND | kernel.MS_REC)
+    kernel.make_read_only(target)
 
 
 # --- the child's part -------------------------------------------------------------------------------------------------
@@ -244,6 +246,7 @@ def _must_work(plan: Plan) -> dict[str, Callable[[], object]]:
         path.unlink()
 
     return {
+        "see the libraries": lambda: [os.stat(path) for path in plan.readable],
         "read the standard library": lambda: Path(os.__file__).read_bytes(),
         "write its own folder": write_scratch,
         "read /proc/self": lambda: Path("/proc/self/stat").read_bytes(),

@@ -116,10 +116,10 @@ def mount(source: str, target: str, filesystem: str | None, flags: int, options:
     syscall("mount", source.encode(), target.encode(), kind, flags, options.encode() or None)
 
 
-def make_read_only(target: str) -> None:
-    """Read-only and without setuid, for the mount at ``target`` and all below it."""
+def make_read_only(target: str, *, recursive: bool = True) -> None:
+    """Read-only and without setuid, for the mount at ``target`` and, unless told otherwise, all below it."""
     attributes = struct.pack("=QQQQ", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, 0, 0, 0)
-    syscall("mount_setattr", _AT_FDCWD, target.encode(), _AT_RECURSIVE, attributes, len(attributes))
+    syscall("mount_setattr", _AT_FDCWD, target.encode(), _AT_RECURSIVE if recursive else 0, attributes, len(attributes))
 
 
 def pivot_root(new_root: str) -> None:

@@ -51,7 +51,8 @@ def cells(*sources: str) -> bytes:
 
 
 def python_of(*sources: str) -> str:
-    return notebook.convert(cells(*sources), "n.ipynb").source
+    """The notebook as Python, without the rest of the lines that name its cells."""
+    return notebook.convert(cells(*sources), "n.ipynb").source.replace(" of 'n.ipynb'\n", "\n")
 
 
 def refusal(folder: Path, name: str, data: bytes) -> str:
@@ -457,15 +458,19 @@ def test_code_cells_become_one_source_with_a_line_that_names_each(tmp_path: Path
     )
     submission = read_file(tmp_path, "Untitled 1.ipynb", nbformat.writes(book).encode())
     assert submission.entry == "Untitled 1.py"
-    assert (
-        submission.files[submission.entry].decode() == "# cell 1\nimport torch\n# cell 2\ndef prune(model):\n    return model\n"
-    )
+    assert submission.files[submission.entry].decode().splitlines() == [
+        "# cell 1 of 'Untitled 1.ipynb'",
+        "import torch",
+        "# cell 2 of 'Untitled 1.ipynb'",
+        "def prune(model):",
+        "    return model",
+    ]
 
 
 def test_magics_and_shell_lines_are_dropped_and_noted(tmp_path: Path) -> None:
     source = cells("%matplotlib inline\n!pip install x\nx = 1", "y = 2", "x?\ndef prune(m): return m")
     submission = read_file(tmp_path, "n.ipynb", source)
-    assert submission.notes == ("notebook: 3 magic or shell lines were dropped (cells 1, 3)",)
+    assert submission.notes == ("notebook: 3 magic or shell lines were dropped (code cells 1, 3)",)
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,7 @@ class Rubric(Section):
     assignment: Annotated[str, Field(min_length=1, max_length=200)] = "neural-network pruning"
     task: TaskSection = TaskSection(public_seed=11)
     instances: InstancesSection = InstancesSection()
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d{1,3})?)$")] = "auto"
     score: ScoreSection = ScoreSection()
     points: PointsSection = PointsSection()
     limits: LimitsSection = LimitsSection()
@@ -301,7 +302,7 @@ def _sentence(error: ErrorDetails) -> str:
         "less_than_equal": "a number of at most {le}",
         "finite_number": "a finite number",
         "literal_error": "{expected}",
-        "string_pattern_mismatch": "a package name such as 'scikit-learn'",
+        "string_pattern_mismatch": "auto, cpu, cuda or cuda:N" if key == "device" else "a package name such as 'scikit-learn'",
         "string_too_short": "some text",
         "string_too_long": "a shorter text",
         "int_from_float": "a whole number",

@@ -59,6 +59,7 @@ THRESHOLD = {"name": "a", "kind": "threshold", "points": 1}
         ("task", {}, "task: expected either public_seed or files"),
         ("task", {"files": FILES}, "instances.hidden is 2, expected 0, because task.files is one instance"),
         ("task", {"files": {"train": "a"}}, "task.files.validation is missing"),
+        ("device", "tpu", "device is 'tpu', expected auto, cpu, cuda or cuda:N"),
         ("allow.exec", "yes", "allow.exec is 'yes', expected true or false"),
         ("allow.packages", ["a b"], "allow.packages.0 is 'a b', expected a package name"),
         ("criteria", {"a": 1}, "criteria is a group of keys, expected a list"),

@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from grader.report.advice import Words, explain, points_text, what_limits
 from grader.report.schema import Grades, Report
-from grader.report.student import PUBLIC
+from grader.report.student import PUBLIC, student_view
 from grader.report.text import clean
 from grader.rubric import Rubric
 
@@ -43,6 +43,7 @@ def student_page(view: Report, grades: Grades, rubric: Rubric, assets: str | Non
         words=explain(view.verdict, rubric),
         limits=what_limits(view, rubric),
         public=public,
+        reference=student_view(grades.reference, rubric) if grades.reference else None,
         reference_layers=to_compare.layers if to_compare else None,
         hidden=[one for one in view.instances if one.name != PUBLIC],
     )

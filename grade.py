@@ -3,27 +3,32 @@
 
 from __future__ import annotations
 
+import io
+import math
 import os
+import re
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, TextIO
 
 try:
     import typer
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.style import StyleType
 
     import grader
     from grader import batch as batches
     from grader import intake, pipeline, task
     from grader import rubric as rubrics
     from grader.errors import GraderError, UsageError
-    from grader.evaluate import Evaluator
+    from grader.evaluate import Evaluator, find_device
     from grader.ledger import Ledger
     from grader.records import Graded, Isolation, Upload
     from grader.report import advice, build, text, write
@@ -32,8 +37,28 @@ try:
     from grader.sandbox import Sandbox
 except ModuleNotFoundError as missing:
     sys.exit(f"the package {missing.name!r} is not installed for this Python: run 'make setup' and use .venv/bin/python")
+except KeyboardInterrupt:  # while torch loads
+    sys.exit(128 + signal.SIGINT)
 
-DONE, BELOW, USAGE, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+DONE, BELOW, USAGE, FAILED = 0, 1, 2, 3  # and 128 + the number of the signal that stopped it: 130 for Ctrl-C
+
+
+class _Console(Console):
+    """Shows text as it stands: what a student wrote is no markup, and a reader who has left is the caller's business."""
+
+    def __init__(self, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+class _Stopped(BaseException):
+    """Ctrl-C, SIGTERM or a closed terminal; typer would give KeyboardInterrupt an end of its own."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
 
 app = typer.Typer(
     add_completion=True,
@@ -43,7 +68,7 @@ app = typer.Typer(
     help="Grades neural-network pruning: each [bold]prune(model)[/bold] runs confined, its weights are scored on hidden data.",
     epilog="Without a command, 'batch' is meant: 'grade.py' grades submissions/, 'grade.py FOLDER' grades FOLDER.",
 )
-messages = Console(stderr=True, highlight=False, soft_wrap=True)
+messages = _Console(stderr=True)
 
 
 class Isolated(StrEnum):
@@ -52,7 +77,10 @@ class Isolated(StrEnum):
 
 
 RubricOption = Annotated[Path, typer.Option("--rubric", help="The rubric to mark by.", metavar="FILE")]
-DeviceOption = Annotated[str, typer.Option(help="Where weights are evaluated: auto, cpu, cuda or cuda:N.", metavar="DEVICE")]
+DeviceOption = Annotated[
+    str | None,
+    typer.Option(help="Where weights are evaluated: auto, cpu, cuda or cuda:N (default: the rubric's).", metavar="DEVICE"),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and everything else on stderr.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 IsolationOption = Annotated[
@@ -69,7 +97,7 @@ def batch(
         "reports"
     ),
     rubric: RubricOption = Path("rubric.yaml"),
-    device: DeviceOption = "auto",
+    device: DeviceOption = None,
     workers: Annotated[
         int | None, typer.Option(min=1, max=512, help="Submissions at a time (default: the cores at hand).")
     ] = None,
@@ -84,27 +112,29 @@ def batch(
     Example: grade.py batch submissions/ -o reports/
     """
     rules = rubrics.load(rubric)
-    uploads = intake.find(paths or [Path("submissions")])
+    found_device = str(find_device(device or rules.device))
+    uploads = _without_reports(intake.find(paths or [Path("submissions")]), out)
     chosen = _chosen(uploads, only)
     with Ledger(out) as ledger:
         problem = _prepare_task(rules, rubric, quiet)
         forbidden = (_home(rubric), out, *_own_files(rules, rubric))
         with batches.open_bench(
-            rules, problem.instances, isolation=isolation, device=device, forbidden=forbidden, ledger=ledger
+            rules, problem.instances, isolation=isolation, device=found_device, forbidden=forbidden, ledger=ledger
         ) as bench:
-            reference = pipeline.grade(batches.reference_upload(), bench)
+            reference = batches.grade_reference(bench)
             graded = _grade(chosen, bench, workers or len(os.sched_getaffinity(0)), fresh, quiet, out)
-            graded += [found for upload in uploads if upload not in chosen and (found := pipeline.recall(upload, bench))]
+            graded += _recalled([upload for upload in uploads if upload not in chosen], bench)
             grades = _report(graded, reference, rules, problem.digest, bench)
         write.write_batch(out, grades, rules)
-    if as_json:
-        print(to_json(grades))
-    else:
-        _print_table(grades)
-        print(f"report: {out / 'index.html'}")
+    with _answering():
+        if as_json:
+            _print_json(to_json(grades))
+        else:
+            _print_table(grades)
+            print(f"report: {out / 'index.html'}")
     owed = [report.student for report in grades.submissions if report.verdict == "not_graded"]
     if owed:
-        messages.print(f"[red]not graded: {escape(_shown(', '.join(owed), 300))}; run the same command again to retry them[/red]")
+        _tell(f"not graded: {_shown(', '.join(owed), 300)}; run the same command again to retry them", style="red")
         raise SystemExit(FAILED)
 
 
@@ -112,7 +142,7 @@ def batch(
 def check(
     path: Annotated[Path, typer.Argument(help="One submission: a file, a folder or a zip.")],
     rubric: RubricOption = Path("rubric.yaml"),
-    device: DeviceOption = "auto",
+    device: DeviceOption = None,
     isolation: IsolationOption = Isolated.best,
     min_points: Annotated[float, typer.Option(help="Exit with 1 below so many points.")] = 0.0,
     quiet: QuietOption = False,
@@ -122,22 +152,26 @@ def check(
 
     Example: grade.py check my_prune.py
     """
+    if not math.isfinite(min_points):
+        raise UsageError(f"--min-points {min_points}: expected a finite number")
     rules = rubrics.load(rubric)
+    found_device = str(find_device(device or rules.device))
     uploads = intake.find([path])
     if len(uploads) != 1:
         raise UsageError(f"{path}: holds {len(uploads)} submissions, expected one; use 'grade.py batch {path}' for several")
     with _building(quiet) as progress:
         instance = task.public(rules, rubric.absolute().parent, _home(rubric), progress)
     forbidden = (_home(rubric),)
-    with batches.open_bench(rules, [instance], isolation=isolation, device=device, forbidden=forbidden) as bench:
+    with batches.open_bench(rules, [instance], isolation=isolation, device=found_device, forbidden=forbidden) as bench:
         with _waiting(f"running {uploads[0].name}", quiet):
             graded = pipeline.grade(uploads[0], bench)
         report = build.report(graded, rules, None)
         level = bench.sandbox.isolation
-    if as_json:
-        print(to_json(report))
-    else:
-        _print_check(report, rules, level)
+    with _answering():
+        if as_json:
+            _print_json(to_json(report))
+        else:
+            _print_check(report, rules, level)
     if report.verdict == "not_graded":
         raise SystemExit(FAILED)
     if report.verdict != "graded" or (report.points or 0.0) < min_points:
@@ -162,14 +196,14 @@ def init(
 @app.command()
 def doctor(
     rubric: RubricOption = Path("rubric.yaml"),
-    device: DeviceOption = "auto",
+    device: DeviceOption = None,
 ) -> None:
     """Show what confines submissions on this machine, and where weights are evaluated.
 
     Example: grade.py doctor
     """
     rules = rubrics.load(rubric)
-    evaluator = Evaluator(device)
+    evaluator = Evaluator(device or rules.device)
     with Sandbox(rules, forbidden=(_home(rubric),)) as sandbox:
         found = sandbox.isolation
     print(f"isolation  {found.level}: {', '.join(found.layers)}")
@@ -208,6 +242,29 @@ def _chosen(uploads: Sequence[Upload], only: Sequence[str] | None) -> list[Uploa
     return [upload for upload in uploads if upload.student in set(only)]
 
 
+def _without_reports(uploads: Sequence[Upload], out: Path) -> list[Upload]:
+    """Leaves out the reports of an earlier batch that lie among the submissions. Raises UsageError for OUT in a submission."""
+    place = out.resolve()
+    earlier = (place / "ledger.sqlite").exists()
+    kept = [upload for upload in uploads if not (earlier and upload.path == place)]
+    for upload in kept:
+        if place.is_relative_to(upload.path):
+            raise UsageError(f"{out}: lies in the submission {upload.student!r}; name another folder with --out")
+        if place == upload.path.parent:
+            raise UsageError(f"{out}: holds submissions, and reports would become some; name another folder with --out")
+    if not kept:
+        raise UsageError(f"{out}: holds reports, expected submissions; name a folder of submissions, and reports with --out")
+    return kept
+
+
+def _recalled(uploads: Sequence[Upload], bench: pipeline.Bench) -> list[Graded]:
+    """Those that --only left out, as far as they have been graded before."""
+    found = [known for upload in uploads if (known := pipeline.recall(upload, bench))]
+    if len(found) < len(uploads):
+        _tell(f"{len(uploads) - len(found)} more submissions have no results yet; run without --only to grade them")
+    return found
+
+
 def _prepare_task(rules: Rubric, rubric: Path, quiet: bool) -> task.Task:
     with _building(quiet) as progress:
         return task.load(rules, rubric.absolute().parent, _home(rubric), progress)
@@ -223,12 +280,12 @@ def _grade(uploads: Sequence[Upload], bench: pipeline.Bench, workers: int, fresh
             progress.update(row, advance=1, description=f"graded {_shown(graded.upload.student, 40)}")
             if not live and not quiet:
                 verdict = next((o.verdict for o in graded.outcomes if o.verdict != "graded"), "graded")
-                messages.print(escape(f"{_shown(graded.upload.student, 60)}: {verdict}"))
+                _tell(f"{_shown(graded.upload.student, 60)}: {verdict}")
 
         try:
             return batches.grade_all(uploads, bench, workers=workers, fresh=fresh, on_graded=on_graded)
-        except KeyboardInterrupt:
-            messages.print(f"stopped; what was graded is safe in {escape(str(out))}: run the same command again to go on")
+        except _Stopped:
+            _tell(f"what was graded so far is safe in {out}")
             raise
 
 
@@ -236,9 +293,7 @@ def _report(graded: Sequence[Graded], reference: Graded, rules: Rubric, task_dig
     reports = [build.report(one, rules, reference.outcomes) for one in graded]
     about_reference = build.report(reference, rules, None)
     if about_reference.verdict != "graded":
-        messages.print(
-            f"[yellow]the reference solution itself is {about_reference.verdict}: {escape(about_reference.message)}[/yellow]"
-        )
+        _tell(f"the reference solution itself is {about_reference.verdict}: {about_reference.message}", style="yellow")
     return build.grades(
         reports, rules, task_digest, bench.sandbox.isolation, batches.environment(bench.evaluator), about_reference
     )
@@ -248,7 +303,7 @@ def _report(graded: Sequence[Graded], reference: Graded, rules: Rubric, task_dig
 
 
 def _print_table(grades: Grades) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+    console = _Console()
     rows = [*grades.submissions, *([grades.reference] if grades.reference else [])]
     width = min(32, max(len("student"), *(len(row.student) for row in rows)))
     console.print(f"{'student':{width}}  {'verdict':13}  {'points':>12}  {'sparsity':>8}  {'error':>8}  reason", style="bold")
@@ -256,10 +311,10 @@ def _print_table(grades: Grades) -> None:
         points = "-" if row.points is None else f"{row.points:.3f} of {row.max_points:g}"
         sparsity = "" if row.sparsity is None else f"{row.sparsity:.4f}"
         error = "" if row.mse is None else f"{row.mse:.4g}"
-        line = f"{_shown(row.student, width):{width}}  {row.verdict:13}  {points:>12}  {sparsity:>8}  {error:>8}  "
-        room = max(20, console.width - len(line)) if console.is_terminal else 200
+        line = f"{_cell(row.student, width):{width}}  {row.verdict:13}  {points:>12}  {sparsity:>8}  {error:>8}  "
+        room = max(20, console.width - len(line)) if console.is_terminal else 300
         style = "dim" if row is grades.reference else "" if row.verdict == "graded" else "yellow"
-        console.print(escape((line + _shown(row.message or "", room)).rstrip()), style=style)
+        console.print((line + _cell(row.message, room)).rstrip(), style=style)
 
 
 def _print_check(report: Report, rules: Rubric, isolation: Isolation) -> None:
@@ -269,7 +324,7 @@ def _print_check(report: Report, rules: Rubric, isolation: Isolation) -> None:
         print(f"sparsity {report.sparsity:.4f}, error {report.mse:.4g}, score {report.score:.4f}")
         print(advice.what_limits(report, rules))
     else:
-        print(_shown(report.message or "", 4_000))
+        print(_shown(report.message, 4_000))
         if report.instances[0].traceback:
             print(text.clean(report.instances[0].traceback, 8_000))
     for note in (*report.notes, *report.instances[0].notes):
@@ -288,6 +343,45 @@ def _shown(value: str, limit: int) -> str:
     return text.one_line(value, limit)
 
 
+def _cell(value: str, width: int) -> str:
+    shown = _shown(value, 10_000)
+    return shown if len(shown) <= width else shown[: width - 1] + "…"
+
+
+def _tell(message: str, style: StyleType | None = None) -> None:
+    """One line on stderr. Nobody has to be there to read it."""
+    try:
+        messages.print(_shown(message, 4_000), style=style)
+    except OSError:
+        _lead_nowhere(sys.stderr)
+
+
+def _print_json(written: str) -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # which JSON is, whatever the terminal's locale
+    sys.stdout.write(written)
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """For all that goes to stdout: a reader who has seen enough, as in '| head -1', changes nothing."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _lead_nowhere(sys.stdout)
+    except OSError as error:
+        _lead_nowhere(sys.stdout)
+        raise GraderError(f"standard output can't be written: {(error.strerror or str(error)).lower()}") from None
+
+
+def _lead_nowhere(stream: TextIO) -> None:
+    """Or the interpreter would try again, and complain, when it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
 @contextmanager
 def _building(quiet: bool) -> Iterator[Callable[[str, float], None]]:
     """Progress of building instances, shown only once something has to be built."""
@@ -299,7 +393,7 @@ def _building(quiet: bool) -> Iterator[Callable[[str, float], None]]:
             if name not in rows:
                 rows[name] = progress.add_task(name, total=1.0)
                 if not messages.is_terminal and not quiet:
-                    messages.print(f"building {name} (once; a few seconds)")
+                    _tell(f"building {name} (once; a few seconds)")
             progress.update(rows[name], completed=done)
 
         yield on_progress
@@ -319,10 +413,13 @@ def _waiting(what: str, quiet: bool) -> Iterator[None]:
 
 def _with_default_command(arguments: Sequence[str]) -> list[str]:
     """``batch`` where no command is named."""
-    commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
+    commands = [command.callback.__name__ for command in app.registered_commands if command.callback]
     own = {"--help", "--version", "--install-completion", "--show-completion"}
-    if arguments and (arguments[0] in commands or arguments[0] in own):
+    first = arguments[0] if arguments else ""
+    if first in commands or first in own:
         return list(arguments)
+    if re.fullmatch(r"[a-z]+", first) and not Path(first).exists():
+        raise UsageError(f"{first}: expected a command ({', '.join(commands)}) or an existing file or folder")
     return ["batch", *arguments]
 
 
@@ -337,37 +434,64 @@ def version(
 
 def main() -> NoReturn:
     """Run a command and end with the project's exit status: 0 done, 1 below, 2 usage, 3 the grader failed, 130 Ctrl-C."""
+    _open_streams()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup's wish not to hear of it stands
+            signal.signal(number, _stop)
     try:
-        code = app(args=_with_default_command(sys.argv[1:]), prog_name="grade.py", standalone_mode=False)
-        sys.stdout.flush()
+        with _answering():
+            code = app(args=_with_default_command(sys.argv[1:]), prog_name="grade.py", standalone_mode=False)
         _exit(code if isinstance(code, int) else DONE)
     except UsageError as error:
         _exit(USAGE, str(error))
     except GraderError as error:
         _exit(FAILED, str(error))
-    except (KeyboardInterrupt, typer.Abort):
-        _exit(INTERRUPTED)
+    except _Stopped as stopped:
+        _exit(128 + stopped.number, "stopped; run the same command again to go on")
     except SystemExit as ended:
         _exit(ended.code if isinstance(ended.code, int) else DONE)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter complains when it flushes
-        _exit(DONE)
     except Exception as error:
-        if show := getattr(error, "show", None):  # a wrong option or argument, worded by typer
-            show()
-            _exit(getattr(error, "exit_code", USAGE))
-        if os.environ.get("PRUNEGRADE_DEBUG"):
-            traceback.print_exc()
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else f"{type(error).__name__}: {error}"
-        _exit(FAILED, f"the grader failed: {reason}; set PRUNEGRADE_DEBUG=1 to see where")
+        _exit(*_explained(error))
+
+
+def _open_streams() -> None:
+    """Streams that the caller has closed lead nowhere, and none of them refuses a character."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
+    sys.stdout = sys.stdout or open(os.devnull, "w")
+    sys.stderr = sys.stderr or open(os.devnull, "w")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _stop(number: int, _: object) -> NoReturn:
+    raise _Stopped(number)
+
+
+def _explained(error: Exception) -> tuple[int, str]:
+    worded = getattr(error, "format_message", None)
+    if worded:  # a wrong option or argument
+        command = getattr(getattr(error, "ctx", None), "command_path", "grade.py")
+        sentence = worded().rstrip(".").replace("Value error, ", "")
+        return USAGE, f"{sentence[:1].lower()}{sentence[1:]}; see '{command} --help'"
+    if os.environ.get("PRUNEGRADE_DEBUG"):
+        traceback.print_exc()
+    reason = f"{type(error).__name__}: {error}"
+    if isinstance(error, OSError) and error.strerror:
+        reason = f"{error.filename}: {error.strerror.lower()}" if error.filename else error.strerror.lower()
+    return FAILED, f"the grader failed: {reason}; set PRUNEGRADE_DEBUG=1 to see where"
 
 
 def _exit(code: int, message: str = "") -> NoReturn:
     if message:
         try:
-            print(f"grade.py: {message}", file=sys.stderr)
+            print(f"grade.py: {text.one_line(message, 4_000)}", file=sys.stderr, flush=True)
         except OSError:
-            pass
+            _lead_nowhere(sys.stderr)
     sys.exit(code)
 
 

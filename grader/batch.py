@@ -17,7 +17,7 @@ import grader
 from grader.errors import GraderError, UsageError
 from grader.evaluate import Evaluator
 from grader.ledger import Ledger
-from grader.pipeline import Bench, Station, grade
+from grader.pipeline import Bench, Station, grade, recall
 from grader.records import Graded, Upload
 from grader.rubric import Rubric
 from grader.sandbox import SEED, PublicData, Sandbox
@@ -30,6 +30,13 @@ def reference_upload() -> Upload:
     """The reference solution, an ordinary submission."""
     path = reference_folder() / "linear_bridge.py"
     return Upload(student="reference", name=path.name, source=str(path), path=path)
+
+
+def grade_reference(bench: Bench) -> Graded:
+    """The reference, from the ledger if it was graded before. Where it failed, the installation did: it is run again."""
+    upload = reference_upload()
+    known = recall(upload, bench)
+    return grade(upload, bench, fresh=bool(known and any(outcome.failure for outcome in known.outcomes)))
 
 
 @contextmanager
@@ -129,17 +136,20 @@ def _circumstances(rubric: Rubric, sandbox: Sandbox, evaluator: Evaluator) -> di
         "seed": SEED,
         "isolation": sandbox.isolation.level,
         "grader": grader.__version__,
+        "python": platform.python_version(),
         "torch": torch.__version__,
+        "packages": {name: _installed_version(name) for name in rubric.allow.packages},
         "device": evaluator.device.type,
     }
 
 
 def missing_packages(rubric: Rubric) -> list[str]:
     """Packages that the rubric lets submissions import, but which are not installed here."""
-    missing = []
-    for name in rubric.allow.packages:
-        try:
-            importlib.metadata.distribution(name)
-        except importlib.metadata.PackageNotFoundError:
-            missing.append(name)
-    return missing
+    return [name for name in rubric.allow.packages if _installed_version(name) is None]
+
+
+def _installed_version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from grader.errors import GraderError
+from grader.errors import GraderError, UsageError
 from grader.formulas import OUTPUTS, PARAMETER_COUNT, PARAMETER_SHAPES
 from grader.records import LayerCount, Measurement
 from grader.weights import Weights
@@ -29,14 +30,15 @@ class Evaluator:
     """Owns the device. One evaluator may serve several threads: it changes nothing after its construction."""
 
     def __init__(self, device: str = "auto") -> None:
-        """``device``: auto (CUDA where there is one), cpu, cuda or cuda:N. Raises GraderError where it can't be had."""
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
+        """``device``: auto (CUDA where there is one), cpu, cuda or cuda:N.
+
+        Raises UsageError where this machine has no such device, GraderError where it has one that fails.
+        """
+        self.device = find_device(device)
         try:
-            self.device = torch.device(device)
             torch.zeros(1, device=self.device)
         except (RuntimeError, AssertionError) as error:
-            raise GraderError(f"the device {device!r} can't be used: {str(error).splitlines()[0]}") from None
+            raise GraderError(f"the device {str(self.device)!r} can't be used: {str(error).splitlines()[0]}") from None
 
     @property
     def name(self) -> str:
@@ -77,6 +79,16 @@ class Evaluator:
                 hidden = torch.sigmoid(torch.addmm(first_bias, inputs, first))
                 total += (torch.addmm(second_bias, hidden, second) - targets).square_().sum(dim=0)
         return np.asarray(total.cpu().numpy())
+
+
+def find_device(name: str) -> torch.device:
+    """The device that ``auto``, ``cpu``, ``cuda`` or ``cuda:N`` means here. Raises UsageError where there is none."""
+    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", name):
+        raise UsageError(f"the device is {name!r}, expected auto, cpu, cuda or cuda:N")
+    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if name.startswith("cuda") and int(name.partition(":")[2] or 0) >= there:
+        raise UsageError(f"the device is {name!r}, but torch {torch.__version__} finds {there} CUDA devices here")
+    return torch.device("cuda" if there and name == "auto" else "cpu" if name == "auto" else name)
 
 
 def _zeros(values: NDArray[np.float32]) -> int:

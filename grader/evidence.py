@@ -15,6 +15,7 @@ from grader.records import Failure, Stage, Verdict
 from grader.rubric import LimitsSection
 
 WEIGHTS_BYTES = PARAMETER_COUNT * 4
+_NEARLY = 0.9  # of the memory limit: who is killed by the kernel there was killed for that
 CLAIMS: tuple[Verdict, ...] = ("unreadable", "no_entry", "raised", "exited", "rejected", "out_of_memory")
 _BUILTIN_EXCEPTIONS = frozenset(
     name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, BaseException)
@@ -28,9 +29,11 @@ class Evidence:
     claim: Mapping[str, Any] | None  # the status record, the student's word
     stage: Stage  # the last one announced, the student's word too
     overdue: bool  # by the keeper's clock
-    killed: str | None  # by the warden: "cpu", "memory", or "leash" at the keeper's wish
+    killed: str | None  # by the warden: "cpu", "wall", "memory", "leash" at the keeper's wish, "orphaned" without a nursery
     wait_status: int | None  # None where the warden was lost
     cpu_seconds: float
+    peak_memory_bytes: int = 0
+    machine_lacks_memory: bool = False  # the kernel has killed some process for it meanwhile
 
 
 def failure(found: Evidence, limits: LimitsSection, lost: str) -> Failure:
@@ -40,22 +43,32 @@ def failure(found: Evidence, limits: LimitsSection, lost: str) -> Failure:
     stage = found.stage
     where = "importing the submission" if stage == "import" else "prune(model)"
     number = _signal_of(found.wait_status)
-    if found.killed == "cpu" or (number in (signal.SIGXCPU, signal.SIGKILL) and found.cpu_seconds >= limits.cpu_seconds):
+    by_cpu = limits.clock != "wall" and number in (signal.SIGXCPU, signal.SIGKILL) and found.cpu_seconds >= limits.cpu_seconds
+    if found.killed == "cpu" or by_cpu:
         used = f"{where} used more than {limits.cpu_seconds:g} s of CPU time (limits.cpu_seconds in rubric.yaml)"
         return Failure("timed_out", stage, f"{used}; try fewer training steps")
-    if found.killed == "memory":
+    full = number == signal.SIGKILL and found.peak_memory_bytes >= _NEARLY * limits.memory_bytes
+    if found.killed == "memory" or (full and found.killed is None):
         return Failure("out_of_memory", stage, f"{where} used more memory than limits.memory_bytes in rubric.yaml allows")
-    if found.overdue:
-        took = f"{where} took more than {limits.wall_seconds:g} s (limits.wall_seconds in rubric.yaml)"
-        return Failure("timed_out", stage, f"{took}; try fewer training steps, and never wait or sleep")
+    if found.overdue or found.killed == "wall":
+        return Failure("timed_out", stage, _overdue(where, found.cpu_seconds, limits))
     if found.killed == "leash" or found.claim:
         return Failure("rejected", "collect", f"what came back is not the {WEIGHTS_BYTES:,} bytes of the model's weights")
-    if found.wait_status is None:
+    if found.wait_status is None or found.killed == "orphaned":
         raise GraderError(lost)
+    if number == signal.SIGKILL and found.machine_lacks_memory:
+        raise GraderError("this machine ran out of memory; use fewer workers, or a smaller limits.memory_bytes in rubric.yaml")
     if number is not None:
         return Failure("crashed", stage, f"{where} was ended by {_signal_name(number)}: {_signal_hint(number)}")
     code = os.waitstatus_to_exitcode(found.wait_status)
     return Failure("exited", stage, f"{where} ended the process with status {code} and returned no model")
+
+
+def _overdue(where: str, cpu_seconds: float, limits: LimitsSection) -> str:
+    took = f"{where} took more than {limits.wall_seconds:g} s (limits.wall_seconds in rubric.yaml)"
+    if cpu_seconds < limits.wall_seconds / 10:
+        return f"{took} and used only {cpu_seconds:.1f} s of CPU time in it; never wait or sleep"
+    return f"{took}; try fewer training steps, and never wait or sleep"
 
 
 def _claimed(status: Mapping[str, Any], stage: Stage) -> Failure:
@@ -67,11 +80,21 @@ def _claimed(status: Mapping[str, Any], stage: Stage) -> Failure:
     return Failure(
         verdict=verdict,
         stage=next((known for known in get_args(Stage) if known == named), stage),
-        message=str(status.get("message", ""))[:8_000],
+        message=text(status.get("message"))[:8_000],
         exception=exception if isinstance(exception, str) and exception in _BUILTIN_EXCEPTIONS else None,
         line=line if isinstance(line, int) and not isinstance(line, bool) and 0 < line < 1_000_000 else None,
-        traceback=str(status.get("traceback", ""))[:32_000],
+        traceback=text(status.get("traceback"))[:32_000],
     )
+
+
+def text(value: object) -> str:
+    """A string out of the child's JSON, without the half characters that no file could take; "" for anything else."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else ""
+
+
+def notes(claim: Mapping[str, Any] | None) -> tuple[str, ...]:
+    given = claim.get("notes") if claim else None
+    return tuple(text(note)[:1_000] for note in given[:20] if isinstance(note, str)) if isinstance(given, list) else ()
 
 
 def _signal_of(status: int | None) -> int | None:

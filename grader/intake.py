@@ -22,6 +22,7 @@ import tokenize
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -45,6 +46,12 @@ _IMPORTS_PRUNE = re.compile(
 )
 _IMPORT = re.compile(r"(?:^|[;:])[ \t]*(?:import[ \t]+([\w., \t]+)|from[ \t]+(\w+)[\w.]*[ \t]+import\b)", re.MULTILINE)
 _IMPORT_CALL = re.compile(r"\b(?:__import__|import_module)\([ \t]*['\"](\w+)")
+_OFFICE = re.compile(r"\.(?:docx?|xlsx?|pptx?|odt)$", re.IGNORECASE)
+# What is saved in a source's place, by how it begins, and what to do instead.
+_NO_SOURCE = (
+    (re.compile(rb"\s*<(?:!doctype|html|\?xml)", re.IGNORECASE), "a web page", "download the file itself (on GitHub: Raw)"),
+    (re.compile(rb"\{\\rtf"), "rich text", "save it as plain text"),
+)
 _KINDS = {
     b"PK\x03\x04": "a zip archive",
     b"Rar!": "a RAR archive",
@@ -82,6 +89,7 @@ def read(upload: Upload) -> Submission:
         if stat.S_ISDIR(mode):
             raw = _read_folder(upload.path, notes)
             digest = _digest_of_files(raw)
+            raw = _single_zip_unpacked(raw, notes)
         elif stat.S_ISREG(mode):
             data = _read_file(upload.path, MAX_TOTAL_BYTES, upload.name)
             digest = hashlib.sha256(data).hexdigest()
@@ -90,13 +98,26 @@ def read(upload: Upload) -> Submission:
             raise unreadable(f"{upload.name!r} is a link or a device, expected {ACCEPTED}; hand in the file itself")
     except OSError as error:
         raise GraderError(f"{upload.source}: can't be read: {error.strerror or error}") from error
-    files, broken = _readable(raw, notes)
-    entry = _entry(files, broken)
-    if entry in broken:
-        raise broken[entry]
-    notes += [f"{name!r} was left out: {error.failure.message}" for name, error in broken.items()]
-    notes += _shadowing(files, entry)
-    return Submission(sha256=digest, entry=entry, files=files, notes=tuple(notes))
+    found = _readable(raw, notes)
+    entry = _entry(found, notes)
+    if entry in found.broken:
+        raise found.broken[entry]
+    notes += [f"{found.given[name]!r} was left out: {error.failure.message}" for name, error in found.broken.items()]
+    notes += _shadowing(found.files, entry)
+    return Submission(sha256=digest, entry=entry, files=found.files, notes=tuple(notes))
+
+
+def digest_of(upload: Upload) -> str | None:
+    """SHA-256 of an upload that ``read`` has refused, made the same way; None where its bytes can't be read either."""
+    try:
+        mode = os.lstat(upload.path).st_mode
+        if stat.S_ISDIR(mode):
+            return _digest_of_files(_read_folder(upload.path, []))
+        if stat.S_ISREG(mode):
+            return _digest_of_file(upload.path)
+    except (OSError, SubmissionError):
+        pass
+    return None
 
 
 def imported_packages(submission: Submission) -> frozenset[str]:
@@ -209,12 +230,16 @@ def _read_folder(root: Path, notes: list[str]) -> dict[str, bytes]:
     files = Files()
     for name, path in _walk(root, "", notes):
         files.add(name, partial(_read_file, path, name=name))
-    zips = [name for name in files.contents if name.lower().endswith(".zip")]
-    # Moodle puts the zip that a student handed in into a folder of its own.
-    if len(zips) == 1 and not any(name.lower().endswith((".py", ".ipynb")) for name in files.contents):
-        notes.append(f"the folder's only source is in {zips[0]!r}, which was unpacked")
-        return unzip.read(files.contents[zips[0]], zips[0], notes)
     return files.contents
+
+
+def _single_zip_unpacked(files: dict[str, bytes], notes: list[str]) -> dict[str, bytes]:
+    """Moodle puts the zip that a student handed in into a folder of its own."""
+    zips = [name for name in files if name.lower().endswith(".zip")]
+    if len(zips) != 1 or any(name.lower().endswith((".py", ".ipynb")) for name in files):
+        return files
+    notes.append(f"the folder's only source is in {zips[0]!r}, which was unpacked")
+    return unzip.read(files[zips[0]], zips[0], notes)
 
 
 def _walk(folder: Path, prefix: str, notes: list[str]) -> Iterator[tuple[str, Path]]:
@@ -239,6 +264,11 @@ def _walk(folder: Path, prefix: str, notes: list[str]) -> Iterator[tuple[str, Pa
             yield name, folder / child.name
 
 
+def _digest_of_file(path: Path) -> str:
+    with open(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _digest_of_files(files: Mapping[str, bytes]) -> str:
     digest = hashlib.sha256()
     for name, data in sorted(files.items()):
@@ -256,6 +286,8 @@ def _opened(upload: Upload, data: bytes, notes: list[str]) -> dict[str, bytes]:
         raise unreadable(f"{upload.name!r} is empty (0 bytes); hand it in again")
     found = next((kind for magic, kind in _KINDS.items() if data.startswith(magic)), "")
     if suffix not in {".py", ".ipynb", ".zip"}:
+        if _OFFICE.search(upload.name):
+            found = "an Office document"
         shown = f"{upload.name!r} ({found})" if found else repr(upload.name)
         raise unreadable(f"expected {ACCEPTED}, found {shown}; {_remedy(upload.name, found)}")
     if suffix == ".zip":
@@ -272,7 +304,7 @@ def _remedy(name: str, found: str) -> str:
     renamed = re.search(r"(.+\.(?:py|ipynb))\.txt$", name, re.IGNORECASE)
     if renamed:
         return f"rename it to {renamed[1]!r}"
-    if found == "a zip archive" and not re.search(r"\.(?:docx|xlsx|pptx|odt)$", name, re.IGNORECASE):
+    if found == "a zip archive":
         return "rename it to end in .zip"
     return "zip the files instead" if "archive" in found else "hand in the source itself"
 
@@ -280,30 +312,51 @@ def _remedy(name: str, found: str) -> str:
 # --- sources -------------------------------------------------------------------------------------------------------
 
 
-def _readable(raw: Mapping[str, bytes], notes: list[str]) -> tuple[dict[str, bytes], dict[str, SubmissionError]]:
-    """All files with Python sources as UTF-8 and notebooks as Python; and what is wrong with those that can't be read."""
-    files: dict[str, bytes] = {}
-    broken: dict[str, SubmissionError] = {}
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """All files of a submission, once its sources could be read or not."""
+
+    files: dict[str, bytes] = field(default_factory=dict)  # Python sources as UTF-8, notebooks as Python
+    broken: dict[str, SubmissionError] = field(default_factory=dict)  # what is wrong with those that can't be read
+    given: dict[str, str] = field(default_factory=dict)  # each source's name as it was handed in
+
+
+def _readable(raw: Mapping[str, bytes], notes: list[str]) -> _Sources:
+    found = _Sources()
     for name in sorted(raw, key=lambda name: (name.lower().endswith(".ipynb"), name)):
         stem, _, suffix = name.rpartition(".")
-        target = stem + ".py"
+        if suffix.lower() not in ("py", "ipynb"):
+            found.files[name] = raw[name]
+            continue
+        while f"{stem}.py" in found.given:  # the script of the same name, which comes first
+            stem += "_notebook"
+        target = f"{stem}.py"
+        found.given[target] = name
         try:
             if suffix.lower() == "py":
-                files[target] = _utf8_source(raw[name], name)
-                continue
-            if suffix.lower() != "ipynb":
-                files[name] = raw[name]
-                continue
-            converted = notebook.convert(raw[name], name)
-            folder = name.rpartition("/")[0]
-            for written, text in converted.written.items():
-                files.setdefault(f"{folder}/{written}".lstrip("/"), text.encode())
-            target = f"{stem}_notebook.py" if target in files or target in broken else target
-            files[target] = converted.source.encode()
-            notes += converted.notes
+                found.files[target] = _script(raw[name], name, notes)
+            else:
+                found.files[target] = _notebook(raw[name], name, found.files, notes)
         except SubmissionError as error:
-            broken[target] = error
-    return files, broken
+            found.broken[target] = error
+    return found
+
+
+def _script(data: bytes, name: str, notes: list[str]) -> bytes:
+    source, dropped = notebook.without_magics(_utf8_source(data, name).decode())
+    if dropped:
+        notes.append(f"{name!r}: {notebook.counted(dropped)} dropped, which only notebooks understand")
+    return source.encode()
+
+
+def _notebook(data: bytes, name: str, files: dict[str, bytes], notes: list[str]) -> bytes:
+    """The notebook as Python; what its cells would have written goes into ``files``."""
+    converted = notebook.convert(data, name)
+    folder = name.rpartition("/")[0]
+    for written, text in converted.written.items():
+        files.setdefault(f"{folder}/{written}".lstrip("/"), text.encode())
+    notes += converted.notes
+    return converted.source.encode()
 
 
 def _utf8_source(data: bytes, name: str) -> bytes:
@@ -316,6 +369,9 @@ def _utf8_source(data: bytes, name: str) -> bytes:
         where = data.count(b"\n", 0, data.index(b"\0")) + 1
         raise unreadable(f"{name!r} has a NUL byte in line {where}, expected UTF-8 text; save it with encoding UTF-8")
     data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    for begins, what, remedy in _NO_SOURCE:
+        if begins.match(data):
+            raise unreadable(f"{name!r} is {what}, expected Python text; {remedy}")
     if re.match(rb'\s*\{\s*"', data) and b'"nbformat"' in data:
         raise unreadable(f"{name!r} is a notebook; rename it to end in .ipynb")
     try:
@@ -324,11 +380,19 @@ def _utf8_source(data: bytes, name: str) -> bytes:
             raise LookupError
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise unreadable(f"{name!r} is not {error.encoding} text in line {line}; save it with encoding UTF-8") from None
+        raise _undecodable(name, data, error) from None
     except (SyntaxError, LookupError, ValueError):
-        raise unreadable(f"{name!r} names an unknown encoding or is not UTF-8 text; save it with encoding UTF-8") from None
+        try:  # the first two lines, where an encoding may be named, are decoded by the detection itself
+            data.decode()
+        except UnicodeDecodeError as error:
+            raise _undecodable(name, data, error) from None
+        raise unreadable(f"{name!r} names an unknown encoding in its first lines; save it with encoding UTF-8") from None
     return _with_utf8_cookie(text).encode()
+
+
+def _undecodable(name: str, data: bytes, error: UnicodeDecodeError) -> SubmissionError:
+    line = data.count(b"\n", 0, error.start) + 1
+    return unreadable(f"{name!r} is not {error.encoding.upper()} text in line {line}; save it with encoding UTF-8")
 
 
 def _with_utf8_cookie(text: str) -> str:
@@ -340,30 +404,56 @@ def _with_utf8_cookie(text: str) -> str:
     return "\n".join(lines)
 
 
-def _entry(files: Mapping[str, bytes], broken: Mapping[str, SubmissionError]) -> str:
+def _entry(found: _Sources, notes: list[str]) -> str:
     """The source that is graded: prune.py, else main.py, else the only one that defines prune. May be a broken one."""
-    sources = sorted({name for name in files if name.endswith(".py")} | broken.keys())
+    sources = sorted({name for name in found.files if name.endswith(".py")} | found.broken.keys())
+    entry = _named_as_entry(sources) or _defining_entry(sources, found)
+    twin = _notebook_beside(entry, found)
+    if twin and twin not in found.broken:
+        notes.append(f"{found.given[entry]!r} is graded, and the notebook {found.given[twin]!r} beside it is not")
+    return entry
+
+
+def _notebook_beside(script: str, found: _Sources) -> str | None:
+    """The converted notebook that has the script's name; the one was exported from the other."""
+    twin = script.removesuffix(".py") + "_notebook.py"
+    return twin if found.given.get(twin, "").lower().endswith(".ipynb") else None
+
+
+def _named_as_entry(sources: Sequence[str]) -> str | None:
     for wanted in ("prune.py", "main.py"):
         if wanted in sources:
             return wanted
     deeper = [name for name in sources if PurePosixPath(name).name == "prune.py"]
-    if len(deeper) == 1:
-        return deeper[0]
-    if len(sources) == 1:
-        return sources[0]
+    return deeper[0] if len(deeper) == 1 else sources[0] if len(sources) == 1 else None
+
+
+def _defining_entry(sources: Sequence[str], found: _Sources) -> str:
     defining: list[str] = []
     for pattern in (_DEFINES, _IMPORTS_PRUNE):
-        defining = defining or [name for name in sources if pattern.search(files.get(name, b"").decode())]
-    if len(defining) == 1:
-        return defining[0]
-    if broken and not defining:
-        return next(iter(broken))
+        defining = defining or [name for name in sources if pattern.search(found.files.get(name, b"").decode())]
+    twins = {_notebook_beside(name, found) for name in defining}
+    scripts = [name for name in defining if name not in twins]
+    if len(scripts) == 1:
+        return scripts[0]
+    if found.broken and not defining:
+        return next(iter(found.broken))
     expected = "expected prune.py, or main.py, or one source that defines prune"
-    if defining:
-        raise unreadable(f"{expected}, found several that do: {_listed(defining)}; rename the one to grade to prune.py")
-    if sources:
-        raise unreadable(f"{expected}, found none that does among {_listed(sources)}; rename the one to grade to prune.py")
-    raise unreadable(f"{expected}, found no Python source{f' among {_listed(sorted(files))}' if files else ' at all'}")
+    if not sources:
+        raise unreadable(f"{expected}, found no Python source{_instead(sorted(found.files))}")
+    shown = [found.given.get(name, name) for name in defining or sources]
+    which = f"several that do: {_listed(shown)}" if defining else f"none that does among {_listed(shown)}"
+    notebooks = " (or prune.ipynb)" if any(name.lower().endswith(".ipynb") for name in shown) else ""
+    raise unreadable(f"{expected}, found {which}; rename the one to grade to prune.py{notebooks}")
+
+
+def _instead(names: Sequence[str]) -> str:
+    """What there is where no source is, and what to do about it."""
+    if not names:
+        return " at all; hand in the file that defines prune(model)"
+    archive = next((name for name in names if name.lower().endswith(".zip")), "")
+    remedy = f"unpack {archive!r} and zip its files themselves" if archive else "the name of a source ends in .py or .ipynb"
+    return f" among {_listed(names)}; {remedy}"
 
 
 def _listed(names: Sequence[str]) -> str:

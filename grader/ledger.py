@@ -20,6 +20,7 @@ from grader.errors import GraderError, UsageError
 from grader.records import Outcome
 
 _OUTCOME = TypeAdapter(Outcome)
+_VERSION = 1  # of the table below, kept in the file
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
     key TEXT PRIMARY KEY,          -- SHA-256 of everything that determines the run
@@ -61,20 +62,31 @@ class Ledger:
             with self._explained():
                 os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # hidden figures: the owner's alone
                 self._connection = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
-                self._connection.execute("PRAGMA journal_mode=WAL")
-                self._connection.execute("PRAGMA synchronous=FULL")
-                self._connection.execute(_SCHEMA)
+                self._prepare()
         except BaseException:
-            os.close(self._lock)
+            self._close()
             raise
+
+    def _prepare(self) -> None:
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if version > _VERSION:
+            raise UsageError(f"{self._path}: written by a newer version of the grader; name another folder with --out")
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=FULL")
+        self._connection.execute(_SCHEMA)
+        self._connection.execute(f"PRAGMA user_version={_VERSION}")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         with self._threads:
-            self._connection.close()
-            os.close(self._lock)
+            self._close()
+
+    def _close(self) -> None:
+        if connection := getattr(self, "_connection", None):
+            connection.close()
+        os.close(self._lock)
 
     def find(self, circumstances: Mapping[str, Any]) -> Outcome | None:
         """The stored outcome of exactly this run, if there is one."""
@@ -105,4 +117,7 @@ class Ledger:
             yield
         except (sqlite3.Error, OSError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise GraderError(f"{self._path}: {reason}; what it already holds is safe, and a rerun goes on from there") from None
+            advice = "what it already holds is safe, and a rerun goes on from there"
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                advice = "it is damaged: put a copy of it back, or move it away and everything is graded again"
+            raise GraderError(f"{self._path}: {reason}; {advice}") from None

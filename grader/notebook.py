@@ -3,6 +3,8 @@
 Code cells are joined in order. Magics and shell lines, which only a notebook understands, become ``pass`` on a line of
 their own, so that line numbers and blocks survive. They are looked for only where a logical line starts: the second
 line of ``print("%d"\\n      % x)``, or a line inside a triple-quoted string, is left as it is.
+
+Each cell starts with a comment that names it and its notebook: inside reads it, to say where an error lies.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ WRITING_CELL_MAGICS = {"writefile", "file"}
 _CELL_MAGIC = re.compile(r"%%(\w+)[ \t]*(.*)")
 _WRITTEN_NAME = re.compile(r"(?:-a[ \t]+|--append[ \t]+)?([A-Za-z_]\w*\.py)[ \t]*")  # a plain name: no folder, no option
 _LINE_MAGIC = re.compile(r"(\s*)%[ \t]*(\w*)[ \t]*(.*)")
+_LIKE_A_MAGIC = re.compile(r"^[ \t]*[!%]", re.MULTILINE)
+_RUN = re.compile(r"(?:-\w+[ \t]+)*(['\"]?)([^'\"]+?\.(?:py|ipynb))\1")
 _ASSIGNED = re.compile(r"(\s*[A-Za-z_][\w.,\[\] \t]*=[ \t]*)(?:(!)(?!=)|%[ \t]*(\w+)[ \t]*)(.*)")
 _SHELL_OR_HELP = re.compile(r"\s*(?:!|\?|[%\w.*]+(?:\[\w+\])*\?\??[ \t]*$)")
 _BARE_INSTALL = re.compile(r"\s*(?:pip3?|conda|mamba|uv)[ \t]+(?:install|uninstall|list|show|freeze|pip)\b(?![ \t]*[=(.,)])")
@@ -44,7 +48,7 @@ def convert(data: bytes, name: str) -> Converted:
     written: dict[str, str] = {}
     lines: list[str] = []
     for number, cell in enumerate(cells, start=1):
-        lines.append(f"# cell {number}")
+        lines.append(f"# cell {number} of {name!r}")
         converted = _Cell()
         converted.convert(cell)
         lines += converted.lines
@@ -59,6 +63,15 @@ def convert(data: bytes, name: str) -> Converted:
     if "\0" in source or any("\ud800" <= character <= "\udfff" for character in set(source)):
         raise SubmissionError("unreadable", "unpack", f"{name!r} holds characters that are not text; save it again in Jupyter")
     return Converted(source, written, _notes(dropped))
+
+
+def without_magics(source: str) -> tuple[str, int]:
+    """A script's source with its magics and shell lines, which exports of notebooks leave in, dropped; and how many."""
+    if not _LIKE_A_MAGIC.search(source):
+        return source, 0
+    cell = _Cell(moves_futures=False)
+    cell.convert_lines(source.split("\n"))
+    return "\n".join(cell.lines), cell.dropped
 
 
 def _parse(data: bytes, name: str) -> Mapping[str, Any]:
@@ -79,12 +92,23 @@ def _parse(data: bytes, name: str) -> Mapping[str, Any]:
         if parsed.get("nbformat") != 4:
             parsed = nbformat.convert(parsed, 4)  # type: ignore[no-untyped-call]
     except nbformat.reader.NotJSONError:
-        raise unreadable("expected JSON, found other text") from None
+        raise unreadable(_instead_of_json(text)) from None
     except Exception as error:
         raise unreadable(f"its JSON does not describe one ({type(error).__name__})") from None
     if not isinstance(parsed, Mapping):
         raise unreadable("its JSON does not describe one")
     return parsed
+
+
+def _instead_of_json(text: str) -> str:
+    start = text.lstrip()[:20].lower()
+    if start.startswith("{"):
+        return "its JSON is damaged or cut off"
+    if start.startswith(("<!doctype", "<html")):
+        return "it is a web page (on GitHub, download the file by Raw)"
+    if re.search(r"^(?:def|import|from)[ \t]", text, re.MULTILINE):
+        return "it is Python text, whose name should end in .py"
+    return "expected JSON, found other text"
 
 
 def _code_cells(parsed: Mapping[str, Any], name: str) -> list[str]:
@@ -125,16 +149,21 @@ def _language(metadata: object) -> str:
 def _notes(dropped: Mapping[int, int]) -> tuple[str, ...]:
     if not dropped:
         return ()
-    count = sum(dropped.values())
     cells = ", ".join(str(number) for number in list(dropped)[:10]) + (", ..." if len(dropped) > 10 else "")
-    lines = "1 magic or shell line was" if count == 1 else f"{count} magic or shell lines were"
-    return (f"notebook: {lines} dropped (cell{'s' if len(dropped) > 1 else ''} {cells})",)
+    where = f"code cell{'s' if len(dropped) > 1 else ''} {cells}"
+    return (f"notebook: {counted(sum(dropped.values()))} dropped ({where})",)
+
+
+def counted(dropped: int) -> str:
+    """How many lines were dropped, in words."""
+    return "1 magic or shell line was" if dropped == 1 else f"{dropped} magic or shell lines were"
 
 
 class _Cell:
     """One code cell on its way to Python lines, as many as it had."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, moves_futures: bool = True) -> None:
+        self._moves_futures = moves_futures
         self.lines: list[str] = []
         self.written: dict[str, str] = {}
         self.appends = False
@@ -152,7 +181,7 @@ class _Cell:
                 self._drop_cell(magic, body)
                 return
             lines = body
-        self._convert_lines(lines)
+        self.convert_lines(lines)
 
     def _drop_cell(self, magic: re.Match[str], body: list[str]) -> None:
         target = _WRITTEN_NAME.fullmatch(magic[2]) if magic[1] in WRITING_CELL_MAGICS else None
@@ -163,7 +192,7 @@ class _Cell:
             self.dropped += 1
         self.lines += [f"# {line}" if line else "" for line in body]
 
-    def _convert_lines(self, lines: list[str]) -> None:
+    def convert_lines(self, lines: list[str]) -> None:
         scanner = LogicalLines()
         inside_magic = False  # the line before was a magic that ends in a backslash
         for line in lines:
@@ -181,7 +210,7 @@ class _Cell:
     def _python(self, line: str) -> str:
         """The Python that stands for a line which starts a logical line."""
         indent = line[: len(line) - len(line.lstrip())]
-        if future := _FUTURE.fullmatch(line):
+        if self._moves_futures and (future := _FUTURE.fullmatch(line)):
             self.futures |= {feature.strip() for feature in future[1].split(",") if feature.strip()}
             return f"pass  # {line}"
         if _SHELL_OR_HELP.match(line) or _BARE_INSTALL.match(line):
@@ -190,6 +219,8 @@ class _Cell:
         if magic := _LINE_MAGIC.match(line):
             if magic[2] == "time" and magic[3].strip():
                 return indent + magic[3]
+            if magic[2] == "run" and (run := _RUN.fullmatch(magic[3].strip())):
+                return f"{indent}get_ipython().run_line_magic('run', {run[2]!r})"
             self.dropped += 1
             return f"{indent}pass  # {line.strip()}"
         if assigned := _ASSIGNED.fullmatch(line):

@@ -33,7 +33,7 @@ class Nursery:
         with theirs, open(f"{self._cache}/errors", "wb") as errors:
             # A small shell-free dance puts the socket at descriptor 3, where the nursery looks for it.
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-B", "-c", f"import os; os.dup2({theirs.fileno()}, 3); {code}"],
+                [sys.executable, "-s", "-P", "-B", "-c", f"import os; os.dup2({theirs.fileno()}, 3); {code}"],
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -43,7 +43,7 @@ class Nursery:
                 start_new_session=True,
             )
         try:
-            reply, _ = self.ask({"forbidden": forbidden, "packages": packages}, (), seconds=START_SECONDS)
+            reply, _ = self.ask({"forbidden": forbidden, "packages": packages, "keeper": os.getpid()}, (), seconds=START_SECONDS)
         except GraderError:
             words = Path(self._cache, "errors").read_text(errors="replace").strip().splitlines()[-1:]
             self.close()
@@ -63,6 +63,7 @@ class Nursery:
             self._socket.settimeout(seconds)
             reply, extra, _, _ = self._socket.recvmsg(_MESSAGE_BYTES, socket.CMSG_SPACE(4 * received.itemsize))
         except OSError as error:
+            self._process.kill()  # its answer to this request could come as the next one's
             raise GraderError(f"the nursery was lost: {error}") from None
         for level, kind, data in extra:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
@@ -104,4 +105,5 @@ def _clean_environment(cache: str) -> dict[str, str]:
         "CUDA_VISIBLE_DEVICES": "",
         "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
         "JOBLIB_MULTIPROCESSING": "0",
+        "PYTHONHASHSEED": "0",  # sets of names come in the same order in every run
     }

@@ -10,10 +10,10 @@ from grader import intake, weights
 from grader.errors import GraderError, SubmissionError
 from grader.evaluate import Evaluator, Samples
 from grader.ledger import Ledger
-from grader.records import Failure, Graded, Outcome, Submission, Upload
+from grader.records import Failure, Graded, Outcome, Run, Stage, Submission, Upload
 from grader.sandbox import PublicData, Sandbox
 
-ATTEMPTS = 3  # at a run in which the grader itself fails
+ATTEMPTS = 3  # at a run in which the grader itself fails, not counting what a neighbour's failure has cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,10 @@ class Bench:
 
 
 def grade(upload: Upload, bench: Bench, *, fresh: bool = False) -> Graded:
-    """Grade one submission on every instance. Its failures become verdicts; GraderError means that nothing can be kept."""
-    try:
-        submission = intake.read(upload)
-    except SubmissionError as unreadable:
-        return Graded(upload, None, tuple(_failed(station, unreadable.failure) for station in bench.stations))
+    """Grade one submission on every instance. Failures become verdicts; GraderError means that no outcome can be kept."""
+    submission = _read(upload)
+    if isinstance(submission, Failure):
+        return _nowhere(upload, submission, bench)
     outcomes: list[Outcome] = []
     for station in bench.stations:
         if outcomes and (ended := _ends_submission(outcomes[-1])):
@@ -61,10 +60,9 @@ def grade(upload: Upload, bench: Bench, *, fresh: bool = False) -> Graded:
 
 def recall(upload: Upload, bench: Bench) -> Graded | None:
     """The submission as the ledger has it, without running anything; None unless every instance is there."""
-    try:
-        submission = intake.read(upload)
-    except SubmissionError as unreadable:
-        return Graded(upload, None, tuple(_failed(station, unreadable.failure) for station in bench.stations))
+    submission = _read(upload)
+    if isinstance(submission, Failure):
+        return _nowhere(upload, submission, bench)
     outcomes: list[Outcome] = []
     for station in bench.stations:
         ended = _ends_submission(outcomes[-1]) if outcomes else None
@@ -80,12 +78,30 @@ def recall_run(submission: Submission, station: Station, bench: Bench) -> Outcom
     return replace(found, instance=station.name) if found else None
 
 
-def _run(submission: Submission, station: Station, bench: Bench) -> Outcome:
-    """One instance: the confined run, the gate, the measurement."""
+def _read(upload: Upload) -> Submission | Failure:
     try:
-        run = _attempt(submission, station, bench)
-    except GraderError as ours:
-        return _failed(station, Failure("not_graded", "evaluate", f"the grader failed: {ours}; grade it again"))
+        return intake.read(upload)
+    except SubmissionError as unreadable:
+        return unreadable.failure
+    except Exception as ours:
+        return _owed(ours, "unpack")
+
+
+def _nowhere(upload: Upload, failure: Failure, bench: Bench) -> Graded:
+    """A submission that could not be read, and so failed on every instance."""
+    return Graded(upload, intake.digest_of(upload), tuple(_failed(station, failure) for station in bench.stations))
+
+
+def _run(submission: Submission, station: Station, bench: Bench) -> Outcome:
+    """One instance. Whatever goes wrong in the grader is never the student's fault, and never stops the batch."""
+    try:
+        return _measured(_attempt(submission, station, bench), station, bench)
+    except Exception as ours:
+        return _failed(station, _owed(ours, "evaluate"))
+
+
+def _measured(run: Run, station: Station, bench: Bench) -> Outcome:
+    """What a confined run gave back: through the gate, to the measurement."""
     failure, measurement = run.failure, None
     if run.weights is not None:
         try:
@@ -106,17 +122,18 @@ def _run(submission: Submission, station: Station, bench: Bench) -> Outcome:
     )
 
 
-def _attempt(submission: Submission, station: Station, bench: Bench) -> Any:
+def _attempt(submission: Submission, station: Station, bench: Bench) -> Run:
     packages = intake.imported_packages(submission)
-    for attempt in range(1, ATTEMPTS + 1):
+    failures = 0
+    while True:
         generation = bench.sandbox.generation
         try:
             return bench.sandbox.run(submission, station.data, packages=packages)
         except GraderError:
-            if attempt == ATTEMPTS:
+            # A nursery that was replaced for another run's sake took this run with it: that is no failed attempt.
+            failures += bench.sandbox.recover(generation, force=failures == ATTEMPTS - 2)
+            if failures >= ATTEMPTS:
                 raise
-            bench.sandbox.recover(generation, force=attempt + 1 == ATTEMPTS)
-    raise AssertionError("unreachable")
 
 
 def _ends_submission(outcome: Outcome) -> Failure | None:
@@ -125,6 +142,11 @@ def _ends_submission(outcome: Outcome) -> Failure | None:
     if failure and (failure.stage in ("unpack", "import") or failure.verdict == "timed_out") and failure.verdict != "not_graded":
         return failure
     return None
+
+
+def _owed(error: Exception, stage: Stage) -> Failure:
+    what = str(error) if isinstance(error, GraderError) else f"{type(error).__name__}: {error}"
+    return Failure("not_graded", stage, f"the grader failed: {what}; grade it again")
 
 
 def _failed(station: Station, failure: Failure) -> Outcome:

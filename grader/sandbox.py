@@ -25,7 +25,7 @@ import struct
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -61,7 +61,7 @@ class PublicData:
 
     @classmethod
     def of(cls, name: str, arrays: Mapping[str, NDArray[np.float32]]) -> Self:
-        fd = os.memfd_create(f"instance-{name}", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        fd = os.memfd_create("instance", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         placed, offset = {}, 0
         for key, values in arrays.items():
             data = np.ascontiguousarray(values, dtype="<f4")
@@ -118,17 +118,26 @@ class Sandbox:
     ) -> Run:
         """Run ``prune(model, **parameters)`` on one instance. Raises GraderError where the grader itself failed."""
         self._warm(packages)
-        with self._conversation(data) as conversation:
-            layers = conversation.await_probe()
-            if layers != self.isolation.layers:
-                raise GraderError(f"a child was confined by {', '.join(layers)}, expected {', '.join(self.isolation.layers)}")
-            return conversation.await_result(_bundle(submission, parameters or {}))
+        try:
+            with self._conversation(data) as conversation:
+                layers = conversation.await_probe()
+                if layers != self.isolation.layers:
+                    raise GraderError(f"a child was confined by {', '.join(layers)}, not {', '.join(self.isolation.layers)}")
+                return conversation.await_result(_bundle(submission, parameters or {}))
+        except OSError as error:
+            raise GraderError(f"a run could not be prepared: {error}") from error
 
-    def recover(self, generation: int, *, force: bool) -> None:
-        """After a failed run: a fresh nursery if the one of that ``generation`` is gone, or if ``force`` is set."""
+    def recover(self, generation: int, *, force: bool) -> bool:
+        """After a failed run: a fresh nursery if the one of that ``generation`` is gone, or if ``force`` is set.
+
+        False where that nursery had been replaced already, for the sake of another run.
+        """
         with self._lock:
-            if generation == self.generation and (force or not self._living().alive):
+            if generation != self.generation:
+                return False
+            if force or not self._living().alive:
                 self._replace_nursery()
+            return True
 
     def _replace_nursery(self) -> None:
         self._living().close()
@@ -185,7 +194,9 @@ class Sandbox:
                 os.chown(folder, uid, uid)
             yield folder
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            # The warden has emptied it, however deep it was; what a lost warden left is removed as far as it goes.
+            with suppress(RecursionError):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _warm(self, packages: frozenset[str]) -> None:
         """Have the nursery import what is slow to import, once a submission names it."""
@@ -215,6 +226,7 @@ class Sandbox:
             "memory_bytes": limits.memory_bytes,
             "file_bytes": limits.file_bytes,
             "cpu_seconds": None if limits.clock == "wall" else limits.cpu_seconds,
+            "wall_seconds": limits.wall_seconds if limits.clock == "cpu" else None,
             "processes": limits.processes,
         }
         setting = {
@@ -232,13 +244,18 @@ class Sandbox:
         return received[0]
 
 
+_OWN_UIDS, _PIDS, _SLOTS = 2_000_000_000, 1 << 22, 512
+
+
 def own_uid(slot: int) -> int | None:
     """A user of its own for each concurrent run when the grader is root, out of the ids that this machine has."""
     if os.getuid() != 0:
         return None
     with open("/proc/self/uid_map") as mapping:
         highest = max(int(inner) + int(count) for inner, _, count in (line.split() for line in mapping))
-    return (2_000_000_000 if highest > 2_100_000_000 else max(1, highest - 4096)) + slot
+    if highest > _OWN_UIDS + (_PIDS + 1) * _SLOTS:
+        return _OWN_UIDS + os.getpid() % _PIDS * _SLOTS + slot % _SLOTS  # two graders at a time don't share users either
+    return max(1, highest - 4096) + slot
 
 
 def _judged(layers: tuple[str, ...], missing: dict[str, str]) -> Isolation:

@@ -35,7 +35,8 @@ class Files:
             raise unreadable(f"the file name {name[:60]!r}... is longer than {MAX_NAME_BYTES} bytes; shorten it")
         data = read(MAX_FILE_BYTES)
         if len(data) > MAX_FILE_BYTES:
-            raise unreadable(f"{name!r} is larger than {MAX_FILE_BYTES >> 20} MiB; hand in the sources only")
+            remedy = "clear its outputs" if name.lower().endswith(".ipynb") else "hand in the sources only"
+            raise unreadable(f"{name!r} is larger than {MAX_FILE_BYTES >> 20} MiB; {remedy}")
         self._total += len(data)
         if self._total > MAX_TOTAL_BYTES:
             raise unreadable(f"the files are larger than {MAX_TOTAL_BYTES >> 20} MiB together; hand in the sources only")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import yaml
@@ -75,3 +78,101 @@ def run_program(
         timeout=300,
         **options,
     )
+
+
+class Started:
+    """``grade.py ARGUMENTS`` while it runs, with a folder for temporary files by which all its processes are known."""
+
+    def __init__(self, folder: Path, *arguments: object, home: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.scratch, self._out, self._err = folder / "scratch", folder / "stdout", folder / "stderr"
+        self.scratch.mkdir(exist_ok=True)
+        with open(self._out, "wb") as out, open(self._err, "wb") as err:
+            self.process = subprocess.Popen(
+                program(*arguments),
+                cwd=ROOT,
+                env=environment(home, TMPDIR=str(self.scratch)),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+    @property
+    def output(self) -> str:
+        return self._out.read_text(encoding="utf-8")
+
+    @property
+    def messages(self) -> str:
+        return self._err.read_text(encoding="utf-8")
+
+    def wait_for(self, words: str, seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while words not in self.messages:
+            assert self.process.poll() is None and time.monotonic() < deadline, f"no {words!r} in: {self.messages}"
+            time.sleep(0.02)
+
+    def send(self, number: signal.Signals) -> None:
+        """As the terminal does on Ctrl-C: to the whole group in the foreground."""
+        os.killpg(self.process.pid, number)
+
+    def finish(self, seconds: float = 120) -> int:
+        return self.process.wait(timeout=seconds)
+
+    def nurseries(self) -> list[int]:
+        """The keeper's child processes."""
+        return [pid for pid in _processes() if _parent(pid) == self.process.pid]
+
+    def survivors(self, seconds: float = 10) -> list[int]:
+        """Processes of this run, the keeper too, that are still there after ``seconds``."""
+        deadline = time.monotonic() + seconds
+        while (found := [pid for pid in _processes() if self._owns(pid)]) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return found
+
+    def _owns(self, pid: int) -> bool:
+        try:
+            return os.fsencode(self.scratch) in Path(f"/proc/{pid}/environ").read_bytes()
+        except OSError:  # ended, or somebody else's
+            return False
+
+
+def _processes() -> list[int]:
+    return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
+
+
+def _parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+MEASURED = ("verdict", "stage", "zeros", "parameters", "layers", "sparsity", "mse", "mse_per_output", "score", "points")
+
+
+def measurements(grades: Mapping[str, Any]) -> str:
+    """All that must be identical from run to run, in student order, as text."""
+    fields = (*MEASURED, "weights_sha256")
+    table = [
+        {
+            "student": report["student"],
+            **{field: report[field] for field in fields if field in report},
+            "instances": [{field: instance[field] for field in ("name", *fields)} for instance in report["instances"]],
+        }
+        for report in [*grades["submissions"], grades["reference"]]
+    ]
+    return json.dumps(table, indent=1)
+
+
+def grades_in(out: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((out / "grades.json").read_text(encoding="utf-8"))
+    return found

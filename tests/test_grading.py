@@ -78,7 +78,9 @@ def babbled(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Path:
 
 def canaries(out: Path) -> tuple[str, str]:
     """What the babbler says on the public and on the hidden instance, as the instructor's copy has it."""
-    (report,) = [report for report in json.loads((out / "grades.json").read_text())["submissions"] if report["student"] == "graded"]
+    (report,) = [
+        report for report in json.loads((out / "grades.json").read_text())["submissions"] if report["student"] == "graded"
+    ]
     public, hidden = (instance["log"].split()[0] for instance in report["instances"])
     assert public != hidden
     assert public.startswith("canary")

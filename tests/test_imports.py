@@ -47,7 +47,10 @@ def imported(path: Path) -> set[str]:
 def test_inside_is_imported_by_nobody_and_imports_only_formulas(path: Path) -> None:
     ours = {name for name in imported(path) if name.startswith("grader.")}
     if name_of(path).startswith("grader.inside"):
-        assert {name for name in ours if not name.startswith("grader.inside")} <= {"grader.formulas", "grader.formulas.PARAMETER_SHAPES"}
+        assert {name for name in ours if not name.startswith("grader.inside")} <= {
+            "grader.formulas",
+            "grader.formulas.PARAMETER_SHAPES",
+        }
     else:
         assert not any(name.startswith("grader.inside") for name in ours)
 

@@ -210,7 +210,10 @@ def test_a_latin1_cookie_is_honoured_and_changed_to_match(tmp_path: Path) -> Non
     [
         (PRUNE.decode().encode("utf-16"), "UTF-16"),
         (b"x = 1\n\0", "NUL byte in line 2"),
-        (b"x = 1\ns = '\xe9'\n", "line 2"),
+        (b"x = 1\n\n\ns = '\xe9'\n", "UTF-8 text in line 4"),
+        (b"# \xe9\n", "UTF-8 text in line 1"),
+        (b"<!DOCTYPE html>\n<html>", "web page"),
+        (b"{\\rtf1\\ansi\n", "rich text"),
         (b"# coding: no-such\n", "encoding"),
         (b"# coding: unicode_escape\n", "encoding"),
         (b"# coding: punycode\n", "encoding"),
@@ -228,6 +231,10 @@ def test_a_source_that_is_no_utf8_text_says_how_to_fix_it(tmp_path: Path, data: 
 @pytest.mark.parametrize("name", ["a.rar", "a.7z", "a.tar.gz", "a.docx", "a.pdf", "a"])
 def test_other_kinds_of_file_are_told_what_is_accepted(tmp_path: Path, name: str) -> None:
     assert ".py, .ipynb or .zip" in refusal(tmp_path, name, b"Rar!\x1a\x07")
+
+
+def test_an_office_document_is_no_archive_to_its_author(tmp_path: Path) -> None:
+    assert refusal(tmp_path, "a.docx", b"PK\x03\x04").endswith("'a.docx' (an Office document); hand in the source itself")
 
 
 def test_a_source_that_windows_renamed_is_told_its_name(tmp_path: Path) -> None:
@@ -544,6 +551,41 @@ def test_a_notebook_beside_its_own_export_is_not_the_entry(tmp_path: Path) -> No
     assert (submission.entry, submission.files["prune.py"]) == ("prune.py", PRUNE)
 
 
+def test_a_notebook_whose_script_defines_prune_too_is_taken_for_its_source(tmp_path: Path) -> None:
+    submission = read_folder(tmp_path / "s", {"Abgabe.py": PRUNE, "Abgabe.ipynb": cells(PRUNE.decode())})
+    assert submission.entry == "Abgabe.py"
+    assert submission.notes == ("'Abgabe.py' is graded, and the notebook 'Abgabe.ipynb' beside it is not",)
+
+
+def test_a_script_that_only_looks_like_a_converted_notebook_is_a_candidate_of_its_own(tmp_path: Path) -> None:
+    files = {"a.py": PRUNE, "a_notebook.py": PRUNE, "a.ipynb": cells("x = 1")}
+    with pytest.raises(SubmissionError, match=r"several that do: 'a\.py', 'a_notebook\.py'; rename"):
+        read_folder(tmp_path / "s", files)
+
+
+def test_candidates_are_named_as_they_were_handed_in(tmp_path: Path) -> None:
+    files = {"a.py": PRUNE, "b.ipynb": cells(PRUNE.decode())}
+    with pytest.raises(SubmissionError, match=r"'a\.py', 'b\.ipynb'; rename the one to grade to prune\.py \(or prune\.ipynb\)"):
+        read_folder(tmp_path / "s", files)
+
+
+def test_running_another_notebook_is_left_to_the_run() -> None:
+    assert python_of("%run -i 'my helper.ipynb'") == "# cell 1\nget_ipython().run_line_magic('run', 'my helper.ipynb')\n"
+
+
+def test_a_script_may_hold_the_magics_of_the_notebook_it_was_exported_from(tmp_path: Path) -> None:
+    source = b"from __future__ import annotations\n!pip install x\n%matplotlib inline\nif True:\n    !ls\n" + PRUNE
+    submission = read_file(tmp_path, "a.py", source)
+    assert submission.files["a.py"].startswith(b"from __future__ import annotations\npass  # !pip install x\npass  # %")
+    assert submission.notes == ("'a.py': 3 magic or shell lines were dropped, which only notebooks understand",)
+    compile(submission.files["a.py"], "a.py", "exec")
+
+
+def test_a_script_of_python_alone_is_left_as_it_is(tmp_path: Path) -> None:
+    source = b'x = (7\n% 4)\ntext = """\n!ls\n%cd\n"""\n' + PRUNE
+    assert read_file(tmp_path, "a.py", source).files["a.py"] == source
+
+
 def test_an_old_notebook_is_upgraded(tmp_path: Path) -> None:
     book = nbformat.v3.new_notebook(
         worksheets=[nbformat.v3.new_worksheet(cells=[nbformat.v3.new_code_cell(input=PRUNE.decode())])]
@@ -555,7 +597,10 @@ def test_an_old_notebook_is_upgraded(tmp_path: Path) -> None:
     ("data", "says"),
     [
         (b"", "empty"),
-        (b"{", "JSON"),
+        (b"{", "damaged or cut off"),
+        (b"<!DOCTYPE html><html>", "web page"),
+        (PRUNE, "Python text, whose name should end in .py"),
+        (b"nothing", "expected JSON"),
         (b"[]", "notebook"),
         (b'"text"', "notebook"),
         (b"{}", "n.ipynb"),

@@ -8,8 +8,9 @@ Who runs what, from the keeper's side of the line inwards:
 - ``kernel``     the system calls which Python lacks, by ctypes
 - ``submission`` inside: imports the submission, calls ``prune(model)``, reports
 - ``collect``    makes 142,346 float32 numbers out of whatever prune gave back
+- ``failure``    says why it failed and where, in the student's own file or cell; ``hints`` says what to do about it
 - ``packages``   holds submissions to the packages that the rubric lists
-- ``notebook``   what notebooks expect around them: get_ipython, tqdm.notebook
+- ``notebook``   what notebooks expect around them: get_ipython, display, tqdm.notebook
 - ``assignment`` the module that submissions import
 
 Nothing outside this folder imports it, and it imports nothing of ours but ``grader.formulas``. No number that a process

@@ -18,33 +18,48 @@ import signal
 import socket
 import sys
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from grader.inside import confine, kernel, packages, submission, warden
+import torch
+
+from grader.inside import census, confine, kernel, packages, submission, warden
 
 _MESSAGE_BYTES = 1 << 16
 _CHANNELS = 6
+_IMPORTED_BY_EVERY_RUN = ("fcntl", "numpy.random", "importlib.util")
 
 
 def main() -> None:
-    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    """Serve until the keeper closes its socket, by its own end if need be; a parent-death signal would follow its thread."""
+    kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)  # whatever outlives a lost warden comes here, to be killed
     os.umask(0o022)
     keeper = socket.socket(fileno=3)
     keeper.set_inheritable(False)
     setup = json.loads(keeper.recv(_MESSAGE_BYTES))
     assignment = _load_assignment()
     packages.prepare(setup["packages"])
+    _rehearse(assignment)
     readable = confine.readable_paths(setup["forbidden"])
+    common = {
+        "readable": readable,
+        "forbidden": tuple(setup["forbidden"]),
+        "search": confine.must_search(readable),
+        "outsiders": (setup["keeper"], os.getpid()),
+    }
     gc.collect()
     gc.freeze()  # children would copy every page whose reference counts the collector touches
+    wardens: set[int] = set()
+    chores = _chores(wardens)
     _reply(keeper, {"ready": True, "threads": _threads()})
-    while request := _next_request(keeper):
+    while request := _next_request(keeper, chores):
         message, fds = request
         if "warm" in message:
             _reply(keeper, {"warmed": [name for name in message["warm"] if _warm(name)], "threads": _threads()})
+            gc.freeze()
         else:
-            _start(keeper, message, fds, readable, tuple(setup["forbidden"]), assignment)
+            wardens.add(_start(keeper, message, fds, common, assignment))
 
 
 def _load_assignment() -> types.ModuleType:
@@ -56,6 +71,17 @@ def _load_assignment() -> types.ModuleType:
     sys.modules["assignment"] = module
     spec.loader.exec_module(module)
     return module
+
+
+def _rehearse(assignment: types.ModuleType) -> None:
+    """Do once what each child does before its submission starts, so that it finds the modules and caches filled.
+
+    Nothing in it is computed in parallel: drawing a model's first weights is serial, and the children seed anew.
+    """
+    for name in _IMPORTED_BY_EVERY_RUN:
+        importlib.import_module(name)
+    torch.manual_seed(0)
+    assignment.MLP().load_state_dict(assignment.MLP().state_dict())
 
 
 def _threads() -> int:
@@ -71,13 +97,12 @@ def _warm(name: str) -> bool:
     return True
 
 
-def _next_request(keeper: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
-    """The keeper's next message with its descriptors; None once the keeper is gone. Reaps ended wardens meanwhile."""
+def _next_request(keeper: socket.socket, chores: Iterator[float]) -> tuple[dict[str, Any], list[int]] | None:
+    """The keeper's next message with its descriptors; None once the keeper is gone. Does a chore whenever there is none."""
     poll = select.poll()
     poll.register(keeper, select.POLLIN)
-    while not poll.poll(200):
-        _reap()
-    _reap()
+    while not poll.poll(next(chores) * 1000):
+        pass
     fds = array.array("i")
     message, ancillary, _, _ = keeper.recvmsg(_MESSAGE_BYTES, socket.CMSG_SPACE(_CHANNELS * fds.itemsize))
     for level, kind, data in ancillary:
@@ -86,11 +111,57 @@ def _next_request(keeper: socket.socket) -> tuple[dict[str, Any], list[int]] | N
     return (json.loads(message), list(fds)) if message else None
 
 
-def _reap() -> None:
+def _chores(wardens: set[int]) -> Iterator[float]:
+    """What there is to do between requests, in small pieces. Yields after each how many seconds the next one can wait.
+
+    Most of a fork's cost is the table of the pages that both then share. Huge pages make it some twenty times smaller, but
+    take a third of a second to arrange, so that it is not done before the first child is asked for.
+    """
+    for start in _huge_pages():
+        kernel.collapse(start, start + kernel.HUGE_PAGE)
+        _bury(wardens)
+        yield 0.0
+    while True:
+        _bury(wardens)
+        yield 0.2
+
+
+def _huge_pages() -> Iterator[int]:
+    """Addresses of this process's own memory in steps of a huge page."""
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        bounds, rights, _, _, inode, *_ = line.split()
+        if rights == "rw-p" and inode == "0":
+            start, end = (int(bound, 16) for bound in bounds.split("-"))
+            first = -(-start // kernel.HUGE_PAGE) * kernel.HUGE_PAGE
+            yield from range(first, end - kernel.HUGE_PAGE + 1, kernel.HUGE_PAGE)
+
+
+def _bury(wardens: set[int]) -> None:
+    """Wait for ended wardens, and kill what outlived a lost one: it becomes this process's child."""
     try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
+        while ended := os.waitpid(-1, os.WNOHANG)[0]:
+            wardens.discard(ended)
+        children = Path(f"/proc/self/task/{os.getpid()}/children").read_bytes().split()
+    except (ChildProcessError, FileNotFoundError):
+        return
+    stopped: set[int] = set()
+    while found := _with_descendants({int(pid) for pid in children} - wardens) - stopped:
+        for pid in found:
+            _send(pid, signal.SIGSTOP)  # first, because a fork bomb is quicker than one kill after the other
+        stopped |= found
+    for pid in stopped:
+        _send(pid, signal.SIGKILL)
+
+
+def _with_descendants(pids: set[int]) -> set[int]:
+    tasks = census.all_tasks() if pids else {}
+    return pids.union(*(census.descendants(tasks, pid) for pid in pids))
+
+
+def _send(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
         pass
 
 
@@ -100,15 +171,11 @@ def _reply(keeper: socket.socket, message: dict[str, Any], fds: tuple[int, ...] 
 
 
 def _start(
-    keeper: socket.socket,
-    message: dict[str, Any],
-    fds: list[int],
-    readable: tuple[str, ...],
-    forbidden: tuple[str, ...],
-    assignment: types.ModuleType,
-) -> None:
+    keeper: socket.socket, message: dict[str, Any], fds: list[int], common: dict[str, Any], assignment: types.ModuleType
+) -> int:
+    """Fork a warden and send its pidfd to the keeper. Returns its pid, or 0 where that failed."""
     channels = warden.Channels(*fds)
-    plan = confine.Plan(readable=readable, forbidden=forbidden, **message["plan"])
+    plan = confine.Plan(**common, **message["plan"])
     setting = submission.Setting(**message["setting"])
 
     def inside() -> NoReturn:
@@ -132,8 +199,10 @@ def _start(
             os.write(mapped, b"1")
         _reply(keeper, {"pid": pid}, (pidfd,))
         os.close(pidfd)
+        return pid
     except OSError as error:
         _reply(keeper, {"error": f"{error}"})
+        return 0
     finally:
         for fd in (ready, mapped, *fds):
             os.close(fd)

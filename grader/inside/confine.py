@@ -8,11 +8,13 @@ not offer is left out of the returned layers; a step that should work and fails 
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 import resource
 import signal
 import site
 import socket
+import stat
 import sysconfig
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -24,7 +26,7 @@ from grader.inside import kernel
 STUDENT_UID = 1000  # as seen inside; outside it is a number of its own for each concurrent run, or the caller's
 _SYSTEM_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/etc/localtime", "/usr/share/zoneinfo")
 _PROGRAMS = ("/bin", "/usr/bin", "/usr/include", "/usr/libexec")
-_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+_DEVICES = ("/dev/null", "/dev/full", "/dev/random", "/dev/urandom")  # /dev/zero can be mapped as memory that nobody counts
 _PROC_FILES = (
     "/proc/self",
     "/proc/cpuinfo",
@@ -53,7 +55,10 @@ class Plan:
     memory_bytes: int
     file_bytes: int
     cpu_seconds: float | None  # None where the rubric's clock is the wall's
+    wall_seconds: float | None  # not counting waits for a processor; None where the keeper's own clock is the limit
     processes: int
+    search: bool  # the interpreter lies where other users can't go, see ``must_search``
+    outsiders: tuple[int, ...]  # process ids of keeper and nursery, which the probe tries to look into
     forbidden: tuple[str, ...]  # paths outside that the probe tries to open
 
 
@@ -69,6 +74,18 @@ def readable_paths(forbidden: Iterable[str]) -> tuple[str, ...]:
     for path in list(found):
         found.setdefault(os.path.realpath(path))
     return tuple(path for path in found if not any(_within(os.path.realpath(secret), path) for secret in forbidden))
+
+
+def must_search(paths: Iterable[str]) -> bool:
+    """Whether a user of their own could not reach the libraries, because they lie below a folder like root's 0700 home.
+
+    Such a child keeps CAP_DAC_READ_SEARCH. Then Landlock alone holds files from it, which is why there is no other way
+    where Landlock is missing; it can be neither passed on nor used on file handles, and reaches no process or network.
+    """
+    if os.getuid() != 0 or not kernel.landlock_abi():
+        return False
+    folders = {folder for path in paths for folder in (*map(str, Path(path).parents), *map(str, Path(path).resolve().parents))}
+    return not all(os.stat(folder).st_mode & stat.S_IXOTH for folder in folders)
 
 
 def _mapped_files() -> Iterable[str]:
@@ -137,9 +154,9 @@ def lock_down(plan: Plan) -> list[str]:
     layers += _take_identity(plan)
     _set_limits(plan)
     layers.append("limits")
-    kernel.drop_capabilities()
+    kernel.drop_capabilities(keep=kernel.CAP_DAC_READ_SEARCH if _searches(plan) else None)
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # a new user takes it away, and the warden could no longer read smaps_rollup
     layers.append("no new privileges")
     if kernel.landlock_abi():
         kernel.landlock(_landlock_rules(plan))
@@ -160,21 +177,29 @@ def _take_identity(plan: Plan) -> list[str]:
         return []
     os.setgroups([])
     os.setresgid(uid, uid, uid)
+    kernel.prctl(kernel.PR_SET_KEEPCAPS, _searches(plan))
     os.setresuid(uid, uid, uid)
-    # The credentials' change has cleared the parent-death signal of every child of this process.
+    # The change of credentials has cleared this process's parent-death signal.
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-    return ["own user"]
+    return ["own user that may search all folders" if _searches(plan) else "own user"]
+
+
+def _searches(plan: Plan) -> bool:
+    return plan.search and plan.uid is not None
 
 
 def _set_limits(plan: Plan) -> None:
+    os.nice(10)  # however many processes it starts, the warden still gets its turn
     with open("/proc/self/statm") as statm:
         inherited = int(statm.read().split()[0]) * resource.getpagesize()
+    others = 2 if plan.namespaces else 0 if plan.uid else _tasks_of_this_user()  # which the kernel counts too
     limits = {
         resource.RLIMIT_AS: inherited + plan.memory_bytes,
         resource.RLIMIT_FSIZE: plan.file_bytes,
-        resource.RLIMIT_NPROC: plan.processes + (2 if plan.namespaces else 0),  # the warden and this process count too
+        resource.RLIMIT_NPROC: plan.processes + others,
         resource.RLIMIT_NOFILE: 1024,
-        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_CORE: 1,  # neither a file nor, which 0 would allow, a pipe to the host's crash handler
+        resource.RLIMIT_SIGPENDING: 1024,  # each queued signal and timer is kernel memory
         resource.RLIMIT_MEMLOCK: 65536,
         resource.RLIMIT_MSGQUEUE: 0,
         resource.RLIMIT_RTPRIO: 0,
@@ -192,6 +217,18 @@ def _set_limits(plan: Plan) -> None:
         pass  # the kernel's choice among victims, never a limit
 
 
+def _tasks_of_this_user() -> int:
+    """Processes and threads that already count against the user's limit, where the children have no user of their own."""
+    count = 0
+    for entry in os.listdir("/proc"):
+        try:
+            if entry.isdigit() and os.stat(f"/proc/{entry}").st_uid == os.getuid():
+                count += os.stat(f"/proc/{entry}/task").st_nlink - 2
+        except OSError:
+            continue  # ended meanwhile
+    return count
+
+
 def _landlock_rules(plan: Plan) -> list[tuple[str, int]]:
     execute = kernel.LL_EXECUTE if plan.allow_exec else 0
     rules = [(path, kernel.LL_READ | execute) for path in (*plan.readable, "/etc/passwd")]
@@ -206,15 +243,22 @@ def _landlock_rules(plan: Plan) -> list[tuple[str, int]]:
 
 # --- the proof --------------------------------------------------------------------------------------------------------
 
+AGREED_DESCRIPTORS = frozenset(range(5))  # nothing to read, log, log, result, source
+_AGREED_ENVIRONMENT = frozenset(
+    """PATH LANG LC_CTYPE HOME USER LOGNAME MPLBACKEND MPLCONFIGDIR IPYTHONDIR OMP_NUM_THREADS OPENBLAS_NUM_THREADS
+    MKL_NUM_THREADS CUDA_VISIBLE_DEVICES PYTORCH_NVML_BASED_CUDA_CHECK JOBLIB_MULTIPROCESSING PYTHONHASHSEED""".split()
+)
+
 
 def probe(plan: Plan) -> list[str]:
     """Try what must fail and what must work, before any line of the submission is read. Returns what came out wrong."""
-    wrong = [name for name, attempt in _must_fail(plan).items() if _succeeds(attempt)]
-    return wrong + [name for name, attempt in _must_work(plan).items() if not _succeeds(attempt)]
+    wrong = [name for name, attempt in _must_fail(plan).items() if not _refused(attempt)]
+    return wrong + [name for name, attempt in _must_work(plan).items() if not _works(attempt)]
 
 
 def _must_fail(plan: Plan) -> dict[str, Callable[[], object]]:
-    attempts: dict[str, Callable[[], object]] = {f"open {path}": partial(os.open, path, os.O_RDONLY) for path in plan.forbidden}
+    """What only an OSError may answer: anything else, even another exception, means that nothing is proved."""
+    attempts: dict[str, Callable[[], object]] = {f"open {path}": partial(_open, path) for path in plan.forbidden}
     attempts |= {
         "open a TCP socket": lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM).close(),
         "open a netlink socket": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW).close(),
@@ -222,14 +266,30 @@ def _must_fail(plan: Plan) -> dict[str, Callable[[], object]]:
         "mount": lambda: kernel.mount("tmpfs", plan.scratch, "tmpfs", 0),
         "trace its warden": lambda: kernel.syscall("ptrace", 16, os.getppid(), 0, 0),
         "signal its warden": lambda: os.kill(os.getppid(), 0),
+        "read its warden's environment": lambda: _open(f"/proc/{os.getppid()}/environ"),
         "io_uring": lambda: kernel.syscall("io_uring_setup", 1, 0),
         "keyrings": lambda: kernel.syscall("keyctl", 0, -3, 0),
         "become root": lambda: os.setuid(0),
-        "write beside the libraries": lambda: os.open(os.path.dirname(os.__file__), os.O_TMPFILE | os.O_WRONLY),
+        "write beside the libraries": lambda: _open(os.path.dirname(os.__file__), os.O_TMPFILE | os.O_WRONLY),
+        "shared memory without a file": lambda: mmap.mmap(-1, mmap.PAGESIZE).close(),
     }
+    if plan.namespaces:
+        attempts["see a foreign process"] = _see_a_foreign_process
+    else:  # a private /proc has other processes under these numbers
+        attempts |= {f"read the environment of process {pid}": partial(_open, f"/proc/{pid}/environ") for pid in plan.outsiders}
     if not plan.allow_exec:
         attempts["start a program"] = _start_a_program
     return attempts
+
+
+def _open(path: str, flags: int = os.O_RDONLY) -> None:
+    os.close(os.open(path, flags))
+
+
+def _see_a_foreign_process() -> None:
+    seen = {int(entry) for entry in os.listdir("/proc") if entry.isdigit()}
+    if seen <= {os.getppid(), os.getpid()}:
+        raise ProcessLookupError("there are its warden and itself alone")
 
 
 def _start_a_program() -> None:
@@ -245,20 +305,62 @@ def _must_work(plan: Plan) -> dict[str, Callable[[], object]]:
         path.write_bytes(b"x")
         path.unlink()
 
+    def make_socket_pair() -> None:
+        for end in socket.socketpair():
+            end.close()
+
     return {
+        "hold no further descriptor": _hold_no_further_descriptor,
+        "hold nothing of the caller's environment": _hold_no_foreign_environment,
         "see the libraries": lambda: [os.stat(path) for path in plan.readable],
         "read the standard library": lambda: Path(os.__file__).read_bytes(),
         "write its own folder": write_scratch,
         "read /proc/self": lambda: Path("/proc/self/stat").read_bytes(),
         "random numbers": lambda: os.urandom(8),
         "/dev/null": lambda: os.close(os.open("/dev/null", os.O_RDWR)),
-        "a socket pair": socket.socketpair,
+        "a socket pair": make_socket_pair,
     }
 
 
-def _succeeds(attempt: Callable[[], object]) -> bool:
+def _hold_no_further_descriptor() -> None:
+    listing = os.open("/proc/self/fd", os.O_RDONLY)
+    try:
+        found = {int(name) for name in os.listdir(listing)} - {listing}
+    finally:
+        os.close(listing)
+    # listdir reads through a copy of the descriptor, which is gone again
+    left = {fd for fd in found - AGREED_DESCRIPTORS if _is_open(fd)}
+    if left:
+        raise ValueError(f"descriptors {sorted(left)}")
+
+
+def _is_open(fd: int) -> bool:
+    try:
+        os.fstat(fd)
+    except OSError:
+        return False
+    return True
+
+
+def _hold_no_foreign_environment() -> None:
+    names = {entry.partition(b"=")[0].decode() for entry in Path("/proc/self/environ").read_bytes().split(b"\0") if entry}
+    if names - _AGREED_ENVIRONMENT:
+        raise ValueError(f"{sorted(names - _AGREED_ENVIRONMENT)}")
+
+
+def _refused(attempt: Callable[[], object]) -> bool:
     try:
         attempt()
     except OSError:
+        return True
+    except Exception:
+        return False
+    return False
+
+
+def _works(attempt: Callable[[], object]) -> bool:
+    try:
+        attempt()
+    except Exception:
         return False
     return True

@@ -1,23 +1,26 @@
-"""Says in the student's words why a submission failed: a claim for the status record, with a hint where one is known."""
+"""Says in the student's words why a submission failed: a claim for the status record, with the place and the next step."""
 
 from __future__ import annotations
 
 import builtins
 import difflib
+import inspect
+import linecache
 import os
-import subprocess
-import sys
+import re
 import traceback
 import types
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from grader.inside import hints
 
 _MESSAGE, _TRACEBACK, _NOTE, _NOTES = 4_000, 24_000, 400, 20  # characters; a record stays far below 64 KiB
-_ASSIGNMENT_NAMES = (
-    "MLP", "train_loader", "validation_loader", "data_loader", "device", "get_sparsity", "compute_error", "score", "points",
-)  # fmt: skip
+_FIRST_LINES = 500  # characters of an exception that the message repeats; the traceback has all of it
 _MEMORY_WORDS = ("can't allocate memory", "not enough memory", "Cannot allocate memory", "out of memory")
+_CELL = re.compile(r"# cell (\d+) of ['\"](.+)['\"]$")  # what intake writes above each cell of a notebook
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class FailedError(Exception):
@@ -28,92 +31,137 @@ class FailedError(Exception):
         self.record: dict[str, Any] = {"claim": claim, "stage": stage, "message": message}
 
 
+class _Frame(NamedTuple):
+    file: str  # relative to the submission's folder
+    line: int
+    function: str
+    source: str
+    place: str  # in the file that the student handed in
+
+
 def describe(error: BaseException, stage: str, folder: Path, entry: str, packages: tuple[str, ...]) -> dict[str, Any]:
     """The status record of an exception that left the submission."""
-    claim, message = _claim(error, folder, packages)
-    frames = [] if claim == "unreadable" else _own_frames(error, folder)
-    where = next((line for file, line, _, _ in reversed(frames) if file == entry), None)
-    if isinstance(error, SyntaxError) and claim == "unreadable":
-        where = error.lineno
+    try:
+        return _described(error, stage, folder, entry, packages)
+    except BaseException:  # the exception is an object of the submission's, which may do anything when it is looked at
+        return {"claim": "raised", "stage": stage, "message": f"{type(error).__name__}, which can't be shown"}
+
+
+def _described(error: BaseException, stage: str, folder: Path, entry: str, packages: tuple[str, ...]) -> dict[str, Any]:
+    frames = _own_frames(error, folder)
+    if isinstance(error, SyntaxError) and str(error.filename or "").startswith(f"{folder}{os.sep}"):
+        file = os.path.relpath(str(error.filename), folder)
+        frames = [_Frame(file, error.lineno or 1, "", (error.text or "").rstrip("\n"), _place(folder, file, error.lineno or 1))]
+        claim, message = "unreadable", _joined(str(error.msg), hints.syntax_hint(error))
+        trace = _syntax_text(frames[0], error)
+    else:
+        mistake = hints.Mistake(
+            error=error,
+            text=_text(error),
+            stage=stage,
+            source=frames[-1].source if frames else "",
+            is_notebook=_is_notebook(folder, entry),
+            folder=folder,
+            packages=packages,
+        )
+        claim, message = _claim(mistake)
+        trace = _traceback_text(frames, error, folder)
     return {
         "claim": claim,
         "stage": stage,
-        "message": message,
+        "message": f"{frames[-1].place}: {message}" if frames else message,
         "exception": _builtin_name(error),
-        "line": where,
-        "traceback": _traceback_text(frames, error),
+        "line": _line_of_entry(frames, folder, entry),
+        "traceback": trace[:_TRACEBACK],
     }
 
 
-def _claim(error: BaseException, folder: Path, packages: tuple[str, ...]) -> tuple[str, str]:
-    text = _text(error)
+def _claim(mistake: hints.Mistake) -> tuple[str, str]:
+    error, text = mistake.error, mistake.text
     if isinstance(error, SystemExit):
-        return "exited", f"the submission called sys.exit({error.code!r}) and returned no model"[:_MESSAGE]
-    if isinstance(error, SyntaxError) and str(error.filename or "").startswith(str(folder)):
-        file = os.path.relpath(str(error.filename), folder)
-        return "unreadable", f"{file}, line {error.lineno}: {error.msg}"
+        ended = f"the submission called sys.exit({error.code!r})"[:_FIRST_LINES] + " and returned no model"
+        return "exited", _joined(ended, hints.exit_hint(mistake))
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError | OSError) and any(w in text for w in _MEMORY_WORDS)):
-        return "out_of_memory", f"more memory was asked for than limits.memory_bytes in rubric.yaml allows ({text[:300]})"
-    hint = _hint(error, folder, packages)
-    return "raised", f"{text}; {hint}" if hint else text
+        asked = f"more memory was asked for than limits.memory_bytes in rubric.yaml allows ({text[:300]})"
+        return "out_of_memory", f"{asked}; work in smaller batches and keep fewer copies"
+    shown = " ".join(text.split())  # on one line
+    shown = shown if len(shown) <= _FIRST_LINES else f"{shown[:_FIRST_LINES]} ..."
+    return "raised", _joined(shown, hints.hint(mistake))
+
+
+def _joined(message: str, hint: str) -> str:
+    return f"{message.rstrip('.')}; {hint}" if hint else message
 
 
 def _text(error: BaseException) -> str:
-    """The exception as Python prints it, whatever its __str__ does."""
+    """The exception as Python prints it, whatever its __str__ does, without colours and places of the grader's own."""
     try:
         message = str(error)
+        if isinstance(error, ImportError) and error.path:
+            message = message.replace(f" ({error.path})", "")
     except BaseException:
         message = "(its message can't be shown)"
+    message = _COLOURS.sub("", message)
     return f"{type(error).__name__}: {message}"[:_MESSAGE] if message else type(error).__name__
 
 
-def _hint(error: BaseException, folder: Path, packages: tuple[str, ...]) -> str:
-    files = {frame.filename for frame in traceback.extract_tb(error.__traceback__)}
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        top = error.name.partition(".")[0]
-        if top not in sys.modules and not (folder / top).exists():
-            return f"the package {top!r} is not available here; submissions may import {', '.join(packages)} (allow.packages)"
-    if isinstance(error, NameError) and getattr(error, "name", None) in _ASSIGNMENT_NAMES:
-        return f"import it: from assignment import {error.name}"
-    if isinstance(error, EOFError):
-        return "nobody can answer input() while a submission is graded"
-    if subprocess.__file__ in files:
-        return "submissions can't start programs (allow.exec in rubric.yaml); use Python and the listed packages instead"
-    if any(file.endswith(("socket.py", "urllib/request.py", "http/client.py")) for file in files) or _asks_for_socket(error):
-        return "submissions run without a network; get data from the module 'assignment'"
-    if isinstance(error, PermissionError):
-        return "the sandbox denied this; a submission may read and write only its own folder"
-    if isinstance(error, FileNotFoundError):
-        return "a submission sees only the files handed in with it; get data from the module 'assignment'"
-    if isinstance(error, OSError) and error.errno in (27, 28):
-        return "files may hold at most limits.file_bytes in rubric.yaml"
-    return ""
+# --- places -----------------------------------------------------------------------------------------------------------
 
 
-def _asks_for_socket(error: BaseException) -> bool:
-    return isinstance(error, OSError) and type(error).__module__ in ("socket", "urllib.error")
+def _place(folder: Path, file: str, line: int) -> str:
+    """The line in the file that the student handed in, which for a converted notebook is a line of a cell."""
+    above = linecache.getlines(str(folder / file))[:line]
+    for distance, text in enumerate(reversed(above)):
+        if cell := _CELL.search(text.rstrip()):
+            return f"{cell[2]}, code cell {cell[1]}, line {max(distance, 1)}"
+    return f"{file}, line {line}"
 
 
-def _own_frames(error: BaseException, folder: Path) -> list[tuple[str, int, str, str]]:
-    """(file, line, function, source line) of the frames that lie in the submission, outermost first."""
+def _is_notebook(folder: Path, file: str) -> bool:
+    return bool(_CELL.search(linecache.getline(str(folder / file), 1).rstrip()))
+
+
+def _line_of_entry(frames: Sequence[_Frame], folder: Path, entry: str) -> int | None:
+    """The last line of the entry that was reached. None in a notebook, whose lines nobody counts through its cells."""
+    if _is_notebook(folder, entry):
+        return None
+    return next((frame.line for frame in reversed(frames) if frame.file == entry), None)
+
+
+def _own_frames(error: BaseException, folder: Path) -> list[_Frame]:
+    """The frames that lie in the submission, outermost first."""
     root = f"{folder}{os.sep}"
-    return [
-        (frame.filename.removeprefix(root), frame.lineno or 0, frame.name, frame.line or "")
-        for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename.startswith(root)
-    ]
+    found = []
+    for frame in traceback.extract_tb(error.__traceback__):
+        if frame.filename.startswith(root):
+            file, line = frame.filename.removeprefix(root), frame.lineno or 1
+            found.append(_Frame(file, line, frame.name, frame.line or "", _place(folder, file, line)))
+    return found
 
 
-def _traceback_text(frames: Iterable[tuple[str, int, str, str]], error: BaseException) -> str:
-    lines = [f"{file}, line {line}, in {function}\n    {source}" for file, line, function, source in frames]
+def _syntax_text(frame: _Frame, error: SyntaxError) -> str:
+    printed = "".join(traceback.format_exception_only(error)).splitlines()
+    return "\n".join([frame.place, *printed[1:]])
+
+
+def _traceback_text(frames: Sequence[_Frame], error: BaseException, folder: Path) -> str:
+    lines = [f"{frame.place}, in {frame.function}\n    {frame.source}" for frame in frames]
     if len(lines) > 30:  # deep recursion repeats itself
         lines = [*lines[:10], f"... {len(lines) - 20} more calls ...", *lines[-10:]]
-    if isinstance(error, SyntaxError):
-        try:
-            return str("".join(traceback.format_exception_only(error)))[:_TRACEBACK]
-        except BaseException:
-            return _text(error)
-    return "\n".join([*lines, _text(error)])[:_TRACEBACK]
+    return "\n".join([*lines, _text(error), *_earlier(error, folder)])
+
+
+def _earlier(error: BaseException, folder: Path) -> list[str]:
+    """The exceptions that were being handled when this one was raised, the latest first."""
+    found = []
+    for _ in range(3):
+        earlier = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        if earlier is None:
+            break
+        own = _own_frames(earlier, folder)
+        found.append(f"(raised while handling {_text(earlier)}{f', {own[-1].place}' if own else ''})")
+        error = earlier
+    return found
 
 
 def _builtin_name(error: BaseException) -> str:
@@ -121,11 +169,34 @@ def _builtin_name(error: BaseException) -> str:
     return next(str(kind.__name__) for kind in type(error).__mro__ if getattr(builtins, kind.__name__, None) is kind)
 
 
+# --- no entry ---------------------------------------------------------------------------------------------------------
+
+
 def no_prune(module: types.ModuleType) -> str:
-    names = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
-    near = difflib.get_close_matches("prune", names, n=1, cutoff=0.6) or [n for n in names if "prune" in n.lower()][:1]
-    found = f"; did you mean {near[0]!r}?" if near else ""
-    return f"there is no function prune(model) in it{found}"
+    return f"there is no function prune(model) in it{_instead(module)}"
+
+
+def no_function(module: types.ModuleType) -> str:
+    """Where ``prune`` is something else."""
+    prune = vars(module)["prune"]
+    if isinstance(prune, types.ModuleType):
+        other = f"import the module under another name{_instead(module)}"
+        return f"prune is the module {prune.__name__}, expected a function prune(model); {other}"
+    return f"prune is a {type(prune).__name__}, expected a function prune(model)"
+
+
+def _instead(module: types.ModuleType) -> str:
+    """The submission's own function or class that may have been meant."""
+    own = {name: value for name, value in vars(module).items() if getattr(value, "__module__", None) == module.__name__}
+    for name, value in own.items():
+        if inspect.isclass(value) and callable(getattr(value, "prune", None)):
+            return f"; did you mean {name}.prune? Then add: prune = {name}().prune"
+    functions = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
+    near = difflib.get_close_matches("prune", functions, n=1, cutoff=0.6) or [n for n in functions if "prun" in n.lower()][:1]
+    return f"; did you mean {near[0]!r}? Then rename it to prune" if near else ""
+
+
+# --- size -------------------------------------------------------------------------------------------------------------
 
 
 def capped(record: dict[str, Any]) -> dict[str, Any]:

@@ -34,24 +34,25 @@ SYSCALLS: dict[str, tuple[int | None, int | None]] = {
     "ioperm": (173, None), "iopl": (172, None), "ioprio_set": (251, 30), "kcmp": (312, 272), "kexec_file_load": (320, 294),
     "kexec_load": (246, 104), "keyctl": (250, 219), "landlock_add_rule": (445, 445), "landlock_create_ruleset": (444, 444),
     "landlock_restrict_self": (446, 446), "lchown": (94, None), "lookup_dcookie": (212, 18), "lremovexattr": (198, 15),
-    "lsetxattr": (189, 6), "memfd_secret": (447, 447), "migrate_pages": (256, 238), "mknod": (133, None),
-    "mknodat": (259, 33), "modify_ldt": (154, None), "mount": (165, 40), "mount_setattr": (442, 442),
-    "move_mount": (429, 429), "move_pages": (279, 239), "mq_open": (240, 180), "mq_unlink": (241, 181),
-    "msgctl": (71, 187), "msgget": (68, 186), "msgrcv": (70, 188), "msgsnd": (69, 189), "name_to_handle_at": (303, 264),
-    "nfsservctl": (180, 42), "open_by_handle_at": (304, 265), "open_tree": (428, 428), "perf_event_open": (298, 241),
-    "personality": (135, 92), "pidfd_getfd": (438, 438), "pivot_root": (155, 41), "prlimit64": (302, 261),
-    "process_madvise": (440, 440), "process_mrelease": (448, 448), "process_vm_readv": (310, 270),
-    "process_vm_writev": (311, 271), "ptrace": (101, 117), "quotactl": (179, 60), "quotactl_fd": (443, 443),
-    "reboot": (169, 142), "removexattr": (197, 14), "request_key": (249, 218), "sched_setaffinity": (203, 122),
-    "sched_setattr": (314, 274), "sched_setparam": (142, 118), "sched_setscheduler": (144, 119), "seccomp": (317, 277),
-    "semctl": (66, 191), "semget": (64, 190), "semop": (65, 193), "semtimedop": (220, 192), "setdomainname": (171, 162),
-    "setfsgid": (123, 152), "setfsuid": (122, 151), "setgid": (106, 144), "setgroups": (116, 159), "sethostname": (170, 161),
-    "setns": (308, 268), "setpriority": (141, 140), "setregid": (114, 143), "setresgid": (119, 149),
-    "setresuid": (117, 147), "setreuid": (113, 145), "settimeofday": (164, 170), "setuid": (105, 146), "setxattr": (188, 5),
-    "shmat": (30, 196), "shmctl": (31, 195), "shmdt": (67, 197), "shmget": (29, 194), "socket": (41, 198),
-    "swapoff": (168, 225), "swapon": (167, 224), "sysfs": (139, None), "syslog": (103, 116), "umount2": (166, 39),
-    "unshare": (272, 97), "uselib": (134, None), "userfaultfd": (323, 282), "ustat": (136, None), "utime": (132, None),
-    "utimensat": (280, 88), "utimes": (235, None), "vhangup": (153, 58), "_sysctl": (156, None),
+    "lsetxattr": (189, 6), "memfd_create": (319, 279), "memfd_secret": (447, 447), "migrate_pages": (256, 238),
+    "mknod": (133, None), "mknodat": (259, 33), "mmap": (9, 222), "modify_ldt": (154, None), "mount": (165, 40),
+    "mount_setattr": (442, 442), "move_mount": (429, 429), "move_pages": (279, 239), "mq_open": (240, 180),
+    "mq_unlink": (241, 181), "msgctl": (71, 187), "msgget": (68, 186), "msgrcv": (70, 188), "msgsnd": (69, 189),
+    "name_to_handle_at": (303, 264), "nfsservctl": (180, 42), "open_by_handle_at": (304, 265), "open_tree": (428, 428),
+    "perf_event_open": (298, 241), "personality": (135, 92), "pidfd_getfd": (438, 438), "pivot_root": (155, 41),
+    "prctl": (157, 167), "prlimit64": (302, 261), "process_madvise": (440, 440), "process_mrelease": (448, 448),
+    "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "ptrace": (101, 117), "quotactl": (179, 60),
+    "quotactl_fd": (443, 443), "reboot": (169, 142), "removexattr": (197, 14), "request_key": (249, 218),
+    "sched_setaffinity": (203, 122), "sched_setattr": (314, 274), "sched_setparam": (142, 118),
+    "sched_setscheduler": (144, 119), "seccomp": (317, 277), "semctl": (66, 191), "semget": (64, 190), "semop": (65, 193),
+    "semtimedop": (220, 192), "setdomainname": (171, 162), "setfsgid": (123, 152), "setfsuid": (122, 151),
+    "setgid": (106, 144), "setgroups": (116, 159), "sethostname": (170, 161), "setns": (308, 268), "setpriority": (141, 140),
+    "setregid": (114, 143), "setresgid": (119, 149), "setresuid": (117, 147), "setreuid": (113, 145), "setsid": (112, 157),
+    "settimeofday": (164, 170), "setuid": (105, 146), "setxattr": (188, 5), "shmat": (30, 196), "shmctl": (31, 195),
+    "shmdt": (67, 197), "shmget": (29, 194), "socket": (41, 198), "swapoff": (168, 225), "swapon": (167, 224),
+    "sync": (162, 81), "syncfs": (306, 267), "_sysctl": (156, None), "sysfs": (139, None), "syslog": (103, 116),
+    "umount2": (166, 39), "unshare": (272, 97), "uselib": (134, None), "userfaultfd": (323, 282), "ustat": (136, None),
+    "utime": (132, None), "utimensat": (280, 88), "utimes": (235, None), "vhangup": (153, 58),
 }  # fmt: skip
 
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
@@ -63,8 +64,11 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_PRIVATE = 1, 2, 4
 MNT_DETACH = 2
 MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID = 1, 2
 _AT_RECURSIVE, _AT_FDCWD = 0x8000, -100
+HUGE_PAGE, _MADV_COLLAPSE = 2 << 20, 25
 
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 4, 24, 36, 38
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 4, 8, 22, 24
+PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 36, 38
+CAP_DAC_READ_SEARCH = 2
 _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 
 
@@ -134,8 +138,8 @@ def close_from(first: int) -> None:
     syscall("close_range", first, 0xFFFFFFFF, 0)
 
 
-def drop_capabilities() -> None:
-    """Empty all five capability sets of this thread."""
+def drop_capabilities(keep: int | None = None) -> None:
+    """Empty the capability sets of this thread, but for one that it may ``keep`` for itself and never pass on."""
     for capability in range(64):
         try:
             prctl(PR_CAPBSET_DROP, capability)
@@ -145,8 +149,17 @@ def drop_capabilities() -> None:
         prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
     except OSError:
         pass
-    header, data = struct.pack("=Ii", 0x20080522, 0), struct.pack("=6I", 0, 0, 0, 0, 0, 0)
+    kept = 0 if keep is None else 1 << keep
+    header, data = struct.pack("=Ii", 0x20080522, 0), struct.pack("=6I", kept, kept, 0, 0, 0, 0)
     syscall("capset", header, data)
+
+
+def collapse(start: int, end: int) -> bool:
+    """Back the whole huge pages between two addresses by huge pages. False where the kernel can't, or won't now."""
+    start, end = -(-start // HUGE_PAGE) * HUGE_PAGE, end // HUGE_PAGE * HUGE_PAGE
+    if start >= end:
+        return True
+    return bool(_libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), _MADV_COLLAPSE) == 0)
 
 
 # --- Landlock ---------------------------------------------------------------------------------------------------------
@@ -222,6 +235,9 @@ _ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
 _EPERM, _EACCES, _ENOSYS = 1, 13, 38
 _NR, _ARCH, _ARGUMENTS = 0, 4, 16
 _AF_UNIX, _TIOCSTI, _TIOCLINUX = 1, 0x5412, 0x541C
+_MAP_SHARED, _MAP_ANONYMOUS, _MAP_HUGETLB = 0x01, 0x20, 0x40000
+
+Instruction = tuple[int, int, int, int]
 
 _NEVER = """
     ptrace process_vm_readv process_vm_writev pidfd_getfd kcmp process_madvise process_mrelease mount umount2
@@ -233,8 +249,10 @@ _NEVER = """
     sched_setparam sched_setattr sched_setaffinity migrate_pages move_pages shmget shmat shmctl shmdt msgget msgsnd
     msgrcv msgctl semget semop semctl semtimedop mq_open mq_unlink setuid setgid setreuid setregid setresuid setresgid
     setgroups setfsuid setfsgid capset personality mknod mknodat vhangup modify_ldt nfsservctl uselib ustat sysfs
-    _sysctl memfd_secret
-""".split()
+    _sysctl memfd_secret memfd_create landlock_create_ruleset landlock_add_rule landlock_restrict_self seccomp sync syncfs
+    setsid
+""".split()  # setsid: processor time is shared out fairly among sessions, of which a run has one
+
 # Harmless where a private root holds nothing but the child's own files; elsewhere they reach what Landlock leaves open.
 _METADATA = """
     chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat utime utimes utimensat futimesat setxattr lsetxattr
@@ -245,7 +263,7 @@ _EXEC = ("execve", "execveat")
 
 def seccomp_program(*, allow_exec: bool, private_root: bool) -> bytes:
     """The filter as BPF: foreign architectures die, unknown calls are ENOSYS, forbidden ones EPERM, the rest is allowed."""
-    program: list[tuple[int, int, int, int]] = [
+    program: list[Instruction] = [
         (_LOAD, 0, 0, _ARCH),
         (_JEQ, 1, 0, _AUDIT_ARCH),
         (_RET, 0, 0, _KILL),
@@ -261,6 +279,8 @@ def seccomp_program(*, allow_exec: bool, private_root: bool) -> bytes:
     program += _when("socket", _argument_must_be(0, _AF_UNIX, _EACCES))
     program += _when("prlimit64", _argument_must_be(0, 0, _EPERM))
     program += _when("ioctl", _argument_must_not_be(1, (_TIOCSTI, _TIOCLINUX)))
+    program += _when("prctl", _argument_must_not_be(0, (PR_SET_DUMPABLE, PR_SET_SECCOMP)))
+    program += _when("mmap", _NO_UNSEEN_MEMORY)
     program.append((_RET, 0, 0, _ALLOW))
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
 
@@ -274,7 +294,16 @@ def install_seccomp(program: bytes) -> None:
     syscall("seccomp", 1, 0, header)
 
 
-Instruction = tuple[int, int, int, int]
+# Shared memory without a file, and huge pages: once unmapped for a moment they stand in no figure that the warden adds up.
+# Like memfd_create, which has none either; shared memory of the run's own /dev/shm is counted and does the same.
+_NO_UNSEEN_MEMORY: list[Instruction] = [
+    (_LOAD, 0, 0, _ARGUMENTS + 8 * 3),
+    (_JSET, 2, 0, _MAP_HUGETLB),
+    (_JSET, 0, 2, _MAP_SHARED),
+    (_JSET, 0, 1, _MAP_ANONYMOUS),
+    (_RET, 0, 0, _ERRNO | _EPERM),
+    (_RET, 0, 0, _ALLOW),
+]
 
 
 def _when(name: str, body: list[Instruction]) -> list[Instruction]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import builtins
 import importlib
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
+_FILE_BACKENDS = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")  # matplotlib's that need no screen
 _BODY_MAGICS = ("time", "timeit", "capture", "prun")  # magics that run their cell as Python
 
 
@@ -34,8 +36,20 @@ class Shell:
     def run_line_magic(self, name: str, line: str = "", *_: object, **__: object) -> None:
         if name == "time":
             exec(line, self.user_ns)
+        elif name == "run":
+            self._run(line)
         else:
             self._note(f"the magic %{name} was ignored")
+
+    def _run(self, line: str) -> None:
+        """A script or notebook beside this one, in the same names; notebooks have become scripts."""
+        folder = os.path.dirname(str(self.user_ns.get("__file__", "")))
+        path = os.path.join(folder, os.path.splitext(line)[0] + ".py")
+        if not os.path.isfile(path):
+            self._note(f"%run {line} was ignored: no such file was handed in")
+            return
+        with open(path, encoding="utf-8") as file:
+            exec(compile(file.read(), path, "exec"), self.user_ns)
 
     def run_cell_magic(self, name: str, line: str = "", cell: str = "", *_: object, **__: object) -> None:
         if name in _BODY_MAGICS:
@@ -63,14 +77,40 @@ class Shell:
 
 
 def prepare(sources: Iterable[str], namespace: dict[str, Any], note: Callable[[str], None]) -> None:
-    """Offer get_ipython() to the submission, and console progress bars where it asks for a notebook's."""
+    """Offer get_ipython() and display() to the submission, and what works without a screen where it asks for one."""
     text = "\n".join(sources)
     shell = Shell(namespace, note)
     builtins.get_ipython = lambda: shell  # type: ignore[attr-defined]
+    builtins.display = _display  # type: ignore[attr-defined]
     if re.search(r"\bIPython\b", text):
         _patch(("IPython", "IPython.core.getipython"), {"get_ipython": lambda: shell})
     if re.search(r"\btqdm\b.*\bnotebook\b|\btqdm_notebook\b", text):
         _use_console_bars()
+    if re.search(r"\b(?:matplotlib|mpl)\.use\(|\bimport use\b", text):
+        _ignore_screens("matplotlib", "use", note)
+    if re.search(r"\bswitch_backend\(", text):
+        _ignore_screens("matplotlib.pyplot", "switch_backend", note)
+
+
+def _display(*objects: object, **_: object) -> None:
+    for shown in objects:
+        sys.stdout.write(f"{shown!r}\n")
+
+
+def _ignore_screens(module: str, function: str, note: Callable[[str], None]) -> None:
+    """Let a choice of matplotlib's backend pass that would need a screen: it draws into files all the same."""
+    try:
+        choose = getattr(importlib.import_module(module), function)
+    except Exception:  # not installed, or refused: the submission's own import will say so
+        return
+
+    def chosen(name: str, *arguments: object, **options: object) -> None:
+        if str(name).lower() in _FILE_BACKENDS:
+            choose(name, *arguments, **options)
+        else:
+            note(f"matplotlib's backend {str(name)[:40]!r} was ignored: there is no screen, and figures can be saved to files")
+
+    _patch((module,), {function: chosen})
 
 
 def _use_console_bars() -> None:

@@ -176,7 +176,7 @@ def _entry_point(
     if prune is None:
         raise failure.FailedError("no_entry", "import", failure.no_prune(module))
     if not callable(prune):
-        raise failure.FailedError("no_entry", "import", f"prune is a {type(prune).__name__}, expected a function prune(model)")
+        raise failure.FailedError("no_entry", "import", failure.no_function(module))
     try:
         signature = inspect.signature(prune)
     except (TypeError, ValueError):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import select
 import signal
 import time
@@ -17,10 +16,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
-from grader.inside import confine, kernel
+from grader.inside import census, confine, kernel
 
 SAMPLE_SECONDS = 0.05
-_TICKS = os.sysconf("SC_CLK_TCK")
+_SECOND_LOOK_SECONDS = 0.5  # between two exact figures of the memory of several processes, unless a limit seems broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,28 +34,18 @@ class Channels:
     data: int  # the instance's public arrays, read only
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
-    cpu_seconds: float
-    memory_bytes: int
-    processes: int
-
-
 def main(plan: confine.Plan, channels: Channels, ready: int, inside: Callable[[], NoReturn]) -> NoReturn:
     """Run one confined child to its end and report it. ``ready`` reads one byte once the user namespace is mapped."""
-    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    nursery = os.getppid()  # 0, as seen from a pid namespace of one's own
     os.setsid()
     if plan.namespaces:
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)  # and with it ends every process of the namespace
         if os.read(ready, 1) != b"1":
             os._exit(71)
         confine.build_private_root(plan)
-    else:
-        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
-        if kernel.landlock_abi() >= 6:
-            kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-            kernel.landlock((), files=False)
+    own_domain = plan.namespaces or _enter_signal_domain(nursery)
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
-    inherited = _anonymous_bytes(os.getpid())
+    watch = _Watch(plan, channels.leash, nursery)
     child = os.fork()
     if child == 0:
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -65,143 +54,132 @@ def main(plan: confine.Plan, channels: Channels, ready: int, inside: Callable[[]
         inside()
     for fd in (channels.source, channels.result, channels.log, channels.data):
         os.close(fd)
-    record = _watch(plan, child, channels.leash, inherited)
+    status, killed, peak = watch.until_end(child)
+    survivors = _end_everything(own_domain)
+    if not plan.namespaces:
+        census.empty_folder(plan.scratch)
+    record = {
+        "status": status,
+        "killed": killed,
+        "survivors": survivors,
+        "cpu_seconds": watch.cpu_seconds(),
+        "peak_memory_bytes": peak,
+        "machine_lacks_memory": watch.machine_lacks_memory(),
+    }
     os.write(channels.report, json.dumps(record).encode())
-    _end_everything(plan)
     os._exit(0)
 
 
-def _watch(plan: confine.Plan, child: int, leash: int, inherited: int) -> dict[str, object]:
-    """Wait for the child's end, a broken limit or the keeper's word, whichever comes first."""
-    pidfd = os.pidfd_open(child)
-    poll = select.poll()
-    poll.register(pidfd, select.POLLIN)
-    poll.register(leash, select.POLLHUP)
-    peak, killed = 0, None
-    while True:
-        events = {fd for fd, _ in poll.poll(SAMPLE_SECONDS * 1000)}
-        usage = _tree_usage()
-        peak = max(peak, usage.memory_bytes)
-        if pidfd in events:
-            break
-        if leash in events:
-            killed = "leash"
-        elif plan.cpu_seconds is not None and usage.cpu_seconds > plan.cpu_seconds:
-            killed = "cpu"
-        elif usage.memory_bytes > plan.memory_bytes + inherited:
-            killed = "memory"
-        if killed:
-            os.kill(child, signal.SIGKILL)
-            break
-    _, status, used = os.wait4(child, 0)
-    after = _tree_usage()
-    return {
-        "status": status,
-        "killed": killed,
-        "cpu_seconds": max(usage.cpu_seconds, after.cpu_seconds),
-        "peak_memory_bytes": max(peak, used.ru_maxrss * 1024),
-        "survivors": after.processes,
-    }
-
-
-def _tree_usage() -> Usage:
-    """What every descendant uses, and what the ended ones used.
-
-    Time of a grandchild that its parent does not wait for is lost to the sum once it has ended; RLIMIT_CPU and the
-    limit on processes bound what that can hide.
-    """
-    parents: dict[int, int] = {}
-    ticks: dict[int, int] = {}
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit():
-            continue
-        try:
-            with open(f"/proc/{entry}/stat", "rb") as stat:
-                fields = stat.read().rpartition(b")")[2].split()  # the name before it may hold anything
-        except OSError:
-            continue  # ended between listing and reading
-        if fields[0] != b"Z":
-            parents[int(entry)] = int(fields[1])
-            ticks[int(entry)] = sum(int(field) for field in fields[11:15])
-    tree = _descendants(parents, os.getpid())
-    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return Usage(
-        cpu_seconds=sum(ticks[pid] for pid in tree) / _TICKS + ended.ru_utime + ended.ru_stime,
-        memory_bytes=sum(_anonymous_bytes(pid) for pid in tree),
-        processes=len(tree),
-    )
-
-
-def _descendants(parents: dict[int, int], root: int) -> set[int]:
-    children: dict[int, list[int]] = {}
-    for pid, parent in parents.items():
-        children.setdefault(parent, []).append(pid)
-    found: set[int] = set()
-    pending = [root]
-    while pending:
-        for pid in children.get(pending.pop(), ()):
-            if pid not in found:
-                found.add(pid)
-                pending.append(pid)
-    return found
-
-
-def _anonymous_bytes(pid: int) -> int:
-    """Resident memory that is the process's own, not a library's file."""
-    total = 0
-    try:
-        with open(f"/proc/{pid}/status", "rb") as status:
-            for line in status:
-                if line.startswith((b"RssAnon:", b"RssShmem:")):
-                    total += int(line.split()[1]) * 1024
-    except (OSError, ValueError):
-        return 0
-    return total
-
-
-def _end_everything(plan: confine.Plan) -> None:
-    """Leave no descendant behind. In a pid namespace the kernel does it when its pid 1, this process, ends."""
-    if plan.namespaces:
-        return
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        if _own_signal_domain():
-            try:
-                os.kill(-1, signal.SIGKILL)
-            except OSError:
-                pass
-        else:
-            for pid in _descendants(_parents(), os.getpid()):
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except OSError:
-                    pass
-        try:
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        except ChildProcessError:
-            return
-        time.sleep(0.001)
-
-
-def _own_signal_domain() -> bool:
-    """True where signals reach this process's Landlock domain alone; kill(-1) would be murder anywhere else."""
-    try:
-        os.kill(os.getppid(), 0)
-    except PermissionError:
-        return True
-    except OSError:
+def _enter_signal_domain(nursery: int) -> bool:
+    """True where signals then reach this process's Landlock domain alone; kill(-1) would be murder anywhere else."""
+    kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+    if kernel.landlock_abi() < 6:
         return False
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    kernel.landlock((), files=False)
+    try:
+        os.kill(nursery, 0)  # of the same user, so that nothing but the domain can forbid it
+    except PermissionError:
+        return os.getppid() == nursery
     return False
 
 
-def _parents() -> dict[int, int]:
-    parents = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                with open(f"/proc/{entry}/stat", "rb") as stat:
-                    parents[int(entry)] = int(stat.read().rpartition(b")")[2].split()[1])
-            except OSError:
-                continue
-    return parents
+class _Watch:
+    """Waits for the child's end, a broken limit or the keeper's word, whichever comes first."""
+
+    def __init__(self, plan: confine.Plan, leash: int, nursery: int) -> None:
+        folders, scratch = (("/tmp", "/dev/shm"), None) if plan.namespaces else ((), plan.scratch)
+        self._plan, self._leash, self._nursery = plan, leash, nursery
+        self._census = census.Census(folders, scratch)
+        self._inherited = census.anonymous_bytes(os.getpid())  # the interpreter's own, before anything of the run
+        self._lack = census.out_of_memory_kills()
+        self._started = time.monotonic()
+        self._peak = 0
+        self._cpu_seconds = 0.0
+        self._second_look = 0.0  # when the next exact figure is due
+
+    def until_end(self, child: int) -> tuple[int, str | None, int]:
+        """The child's wait status, why it was killed if it was, and the run's peak of memory in bytes."""
+        poll = select.poll()
+        poll.register(pidfd := os.pidfd_open(child), select.POLLIN)
+        poll.register(self._leash, select.POLLHUP)
+        while True:
+            events = {fd for fd, _ in poll.poll(SAMPLE_SECONDS * 1000)}
+            if pidfd in events:
+                killed = None
+                break
+            _reap_all_but(child)
+            if killed := self._why_end(events):
+                os.kill(child, signal.SIGKILL)
+                break
+        _, status, used = os.wait4(child, 0)
+        return status, killed, max(self._peak, used.ru_maxrss * 1024 - self._inherited, 0)
+
+    def cpu_seconds(self) -> float:
+        """Of the whole run, once nothing of it is left."""
+        return max(self._cpu_seconds, self._census.sample().cpu_seconds)
+
+    def machine_lacks_memory(self) -> bool:
+        return census.out_of_memory_kills() > self._lack
+
+    def _why_end(self, events: set[int]) -> str | None:
+        if self._leash in events:
+            return "leash"
+        return "orphaned" if os.getppid() != self._nursery else self._broken_limit()
+
+    def _broken_limit(self) -> str | None:
+        usage = self._census.sample()
+        self._cpu_seconds = max(self._cpu_seconds, usage.cpu_seconds)
+        if self._plan.cpu_seconds is not None and usage.cpu_seconds > self._plan.cpu_seconds:
+            return "cpu"
+        if self._overdue(usage):
+            return "wall"
+        return "memory" if self._memory_bytes(usage) > self._plan.memory_bytes else None
+
+    def _overdue(self, usage: census.Usage) -> bool:
+        """Slept for too long. On a busy machine a run also waits for a processor, which is no fault of the submission's."""
+        passed = time.monotonic() - self._started
+        if self._plan.wall_seconds is None or passed <= self._plan.wall_seconds:
+            return False
+        return passed - census.waited_seconds(usage.processes) > self._plan.wall_seconds
+
+    def _memory_bytes(self, usage: census.Usage) -> int:
+        """Beyond what the interpreter had. Forked processes share pages, so their sum is looked at twice."""
+        held, now = usage.memory_bytes, time.monotonic()
+        if len(usage.processes) > 1:
+            if held - self._inherited <= self._plan.memory_bytes and now < self._second_look:
+                return 0  # the sum itself is below the limit
+            held = self._census.confirmed_memory(usage)
+            self._second_look = now + _SECOND_LOOK_SECONDS
+        self._peak = max(self._peak, held - self._inherited)
+        return held - self._inherited
+
+
+def _reap_all_but(child: int) -> None:
+    """Bury orphans, which would count against the limit on processes; the child's own end is waited for elsewhere."""
+    while (found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) and found.si_pid != child:
+        os.waitpid(found.si_pid, 0)
+
+
+def _end_everything(own_domain: bool) -> int:
+    """Leave no descendant behind. Returns how many there were. One kill(-1) is quicker than any fork bomb."""
+    ended = 0
+    while True:
+        if own_domain:
+            _kill(-1)
+        else:
+            for pid in census.descendants(census.all_tasks(), os.getpid()):
+                _kill(pid)
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                ended += 1
+        except ChildProcessError:
+            return ended
+        time.sleep(0.001)
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except OSError:
+        pass  # it has ended by itself

@@ -1,0 +1,5 @@
+def prune(model):
+    return model
+
+
+from torch.nn.utils import prune

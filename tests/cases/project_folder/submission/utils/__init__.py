@@ -1,0 +1,1 @@
+from .zeros import zero_small

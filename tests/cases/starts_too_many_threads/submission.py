@@ -1,0 +1,17 @@
+import threading
+import time
+import torch
+
+
+def zero_small(model, share=0.75):
+    values = torch.cat([p.detach().abs().flatten() for p in model.parameters()])
+    threshold = values.quantile(share)
+    for p in model.parameters():
+        p.data[p.data.abs() <= threshold] = 0
+    return model
+
+
+def prune(model):
+    for _ in range(200):
+        threading.Thread(target=time.sleep, args=(2,), daemon=True).start()
+    return zero_small(model)

@@ -1,0 +1,2 @@
+<!DOCTYPE html>
+<html><body>def prune(model)</body></html>

@@ -269,12 +269,12 @@ class Conversation:
         return bool(self._report) or self._reported not in self._open
 
     def _end(self) -> None:
-        """End the run: let go of the leash, take the warden's report, make sure that the warden is gone."""
+        """End the run: let go of the leash, take the warden's report, make sure that nothing of it is left."""
         self._close(self._leash)
         deadline = time.monotonic() + _END_SECONDS
         gone = select.poll()
         gone.register(self._pidfd, select.POLLIN)
-        while not gone.poll(0):
+        while not ("status" in self._parsed_report() or gone.poll(0)):  # the report is its last act, when all but itself is gone
             if not self._pump(deadline):
                 try:
                     signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)

@@ -52,10 +52,10 @@ def failure(found: Evidence, limits: LimitsSection, lost: str) -> Failure:
         return Failure("out_of_memory", stage, f"{where} used more memory than limits.memory_bytes in rubric.yaml allows")
     if found.overdue or found.killed == "wall":
         return Failure("timed_out", stage, _overdue(where, found.cpu_seconds, limits))
+    if found.wait_status is None or found.killed == "orphaned":  # perhaps in the middle of an honest model's weights
+        raise GraderError(lost)
     if found.killed == "leash" or found.claim:
         return Failure("rejected", "collect", f"what came back is not the {WEIGHTS_BYTES:,} bytes of the model's weights")
-    if found.wait_status is None or found.killed == "orphaned":
-        raise GraderError(lost)
     if number == signal.SIGKILL and found.machine_lacks_memory:
         raise GraderError("this machine ran out of memory; use fewer workers, or a smaller limits.memory_bytes in rubric.yaml")
     if number is not None:

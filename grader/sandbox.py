@@ -227,7 +227,7 @@ class Sandbox:
             "file_bytes": limits.file_bytes,
             "cpu_seconds": None if limits.clock == "wall" else limits.cpu_seconds,
             "wall_seconds": limits.wall_seconds if limits.clock == "cpu" else None,
-            "processes": limits.processes,
+            "processes": limits.processes + limits.threads,  # the kernel counts threads as well
         }
         setting = {
             "arrays": data.arrays,

@@ -123,7 +123,8 @@ def test_what_may_not_be_read_or_written_is_refused_in_one_sentence(home: Path, 
     assert (done.returncode, "private folder: Permission denied" in one_sentence(done)) == (2, True)
     rubric.chmod(0)
     done = run_program("check", MAGNITUDE, "--rubric", rubric, home=home)
-    assert (done.returncode, "rubric.yaml: can't be read: Permission denied" in one_sentence(done)) == (2, True)
+    assert done.returncode == 2
+    assert re.search(r"rubric\.yaml.* (can't be read|is not readable)", one_sentence(done))
 
 
 def test_a_home_that_can_not_be_made_stops_init_and_not_check(rubric: Path) -> None:

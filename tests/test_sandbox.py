@@ -337,15 +337,19 @@ def test_gets_its_verdict(name: str, sandbox: Sandbox, data: PublicData) -> None
     assert verdict(sandbox.run(submission("pass"), data)) == "graded"
 
 
-def test_a_bystander_gets_the_weights_that_it_gets_alone(sandbox: Sandbox, data: PublicData) -> None:
-    alone = sandbox.run(submission(HONEST), data)
+@pytest.mark.parametrize("namespaces", [True, False])
+def test_a_bystander_gets_the_weights_that_it_gets_alone(namespaces: bool, data: PublicData) -> None:
     names = ["fork bomb", "memory", "flood of bytes", "floods the log", "leaves a daemon", "changes its files", "kills itself"]
-    with ThreadPoolExecutor(4) as pool:
-        attacks = [pool.submit(sandbox.run, submission(ATTACKS[name][0]), data) for name in names]
-        beside = [pool.submit(sandbox.run, submission(HONEST), data) for _ in range(3)]
-    assert verdict(alone) == "graded", alone.failure
-    assert {run.result().weights for run in beside} == {alone.weights}
-    assert [verdict(run.result()) in ATTACKS[name][1] for run, name in zip(attacks, names, strict=True)] == [True] * len(names)
+    with sandbox_of(namespaces, cpu_seconds=2, wall_seconds=20) as opened, ThreadPoolExecutor(4) as pool:
+        alone = opened.run(submission(HONEST), data)
+        attacks = [pool.submit(opened.run, submission(ATTACKS[name][0]), data) for name in names]
+        beside = [pool.submit(opened.run, submission(HONEST), data) for _ in range(3)]
+        assert [run.result().failure for run in beside] == [None] * 3
+        assert {run.result().weights for run in beside} == {alone.weights}
+        assert [verdict(run.result()) in ATTACKS[name][1] for run, name in zip(attacks, names, strict=True)] == [True] * len(
+            names
+        )
+        assert eventually(lambda: not processes_below(nursery_of(opened)))
 
 
 def test_a_run_leaves_nothing_for_the_next(sandbox: Sandbox, data: PublicData) -> None:
@@ -447,6 +451,7 @@ def while_running(sandbox: Sandbox, data: PublicData, source: str) -> tuple[thre
         except BaseException as error:
             raised.append(error)
 
+    assert eventually(lambda: not processes_below(nursery_of(sandbox)))
     thread = threading.Thread(target=run)
     thread.start()
     assert eventually(lambda: bool(processes_below(nursery_of(sandbox))))

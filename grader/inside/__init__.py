@@ -4,6 +4,7 @@ Who runs what, from the keeper's side of the line inwards:
 
 - ``__main__``   the nursery: a clean exec with torch imported, which forks one warden per run
 - ``warden``     pid 1 of a run's pid namespace: builds its private root, samples, keeps the clock's second hand, kills
+- ``census``     the figures that the warden goes by: CPU time and memory of the whole run, from /proc
 - ``confine``    the consecutive steps that lock the forked child down, and the probe that proves it
 - ``kernel``     the system calls which Python lacks, by ctypes
 - ``submission`` inside: imports the submission, calls ``prune(model)``, reports

@@ -76,6 +76,7 @@ class Isolated(StrEnum):
     best = "best"
 
 
+DEFAULT_RUBRIC = Path("rubric.yaml")  # check does without it: its values are the built-in ones
 RubricOption = Annotated[Path, typer.Option("--rubric", help="The rubric to mark by.", metavar="FILE")]
 DeviceOption = Annotated[
     str | None,
@@ -96,7 +97,7 @@ def batch(
     out: Annotated[Path, typer.Option("--out", "-o", help="Where reports and the ledger go.", metavar="FOLDER")] = Path(
         "reports"
     ),
-    rubric: RubricOption = Path("rubric.yaml"),
+    rubric: RubricOption = DEFAULT_RUBRIC,
     device: DeviceOption = None,
     workers: Annotated[
         int | None, typer.Option(min=1, max=512, help="Submissions at a time (default: the cores at hand).")
@@ -141,7 +142,7 @@ def batch(
 @app.command()
 def check(
     path: Annotated[Path, typer.Argument(help="One submission: a file, a folder or a zip.")],
-    rubric: RubricOption = Path("rubric.yaml"),
+    rubric: RubricOption = DEFAULT_RUBRIC,
     device: DeviceOption = None,
     isolation: IsolationOption = Isolated.best,
     min_points: Annotated[float, typer.Option(help="Exit with 1 below so many points.")] = 0.0,
@@ -154,7 +155,7 @@ def check(
     """
     if not math.isfinite(min_points):
         raise UsageError(f"--min-points {min_points}: expected a finite number")
-    rules = rubrics.load(rubric)
+    rules = Rubric() if rubric == DEFAULT_RUBRIC and not rubric.exists() else rubrics.load(rubric)
     found_device = str(find_device(device or rules.device))
     uploads = intake.find([path])
     if len(uploads) != 1:
@@ -180,7 +181,7 @@ def check(
 
 @app.command()
 def init(
-    rubric: RubricOption = Path("rubric.yaml"),
+    rubric: RubricOption = DEFAULT_RUBRIC,
     quiet: QuietOption = False,
 ) -> None:
     """Create the secret, the hidden data and the hidden models; batch does so by itself the first time.
@@ -195,7 +196,7 @@ def init(
 
 @app.command()
 def doctor(
-    rubric: RubricOption = Path("rubric.yaml"),
+    rubric: RubricOption = DEFAULT_RUBRIC,
     device: DeviceOption = None,
 ) -> None:
     """Show what confines submissions on this machine, and where weights are evaluated.

@@ -46,12 +46,12 @@ def failure(found: Evidence, limits: LimitsSection, lost: str) -> Failure:
     by_cpu = limits.clock != "wall" and number in (signal.SIGXCPU, signal.SIGKILL) and found.cpu_seconds >= limits.cpu_seconds
     if found.killed == "cpu" or by_cpu:
         used = f"{where} used more than {limits.cpu_seconds:g} s of CPU time (limits.cpu_seconds in rubric.yaml)"
-        return Failure("timed_out", stage, f"{used}; try fewer training steps")
+        return Failure("timed_out", stage, f"{used}; {_fewer(stage)}")
     full = number == signal.SIGKILL and found.peak_memory_bytes >= _NEARLY * limits.memory_bytes
     if found.killed == "memory" or (full and found.killed is None):
         return Failure("out_of_memory", stage, f"{where} used more memory than limits.memory_bytes in rubric.yaml allows")
     if found.overdue or found.killed == "wall":
-        return Failure("timed_out", stage, _overdue(where, found.cpu_seconds, limits))
+        return Failure("timed_out", stage, _overdue(where, stage, found.cpu_seconds, limits))
     if found.wait_status is None or found.killed == "orphaned":  # perhaps in the middle of an honest model's weights
         raise GraderError(lost)
     if found.killed == "leash" or found.claim:
@@ -64,11 +64,19 @@ def failure(found: Evidence, limits: LimitsSection, lost: str) -> Failure:
     return Failure("exited", stage, f"{where} ended the process with status {code} and returned no model")
 
 
-def _overdue(where: str, cpu_seconds: float, limits: LimitsSection) -> str:
+def _fewer(stage: Stage) -> str:
+    return (
+        "what a file does at module level counts too; try fewer training steps"
+        if stage == "import"
+        else "try fewer training steps"
+    )
+
+
+def _overdue(where: str, stage: Stage, cpu_seconds: float, limits: LimitsSection) -> str:
     took = f"{where} took more than {limits.wall_seconds:g} s (limits.wall_seconds in rubric.yaml)"
     if cpu_seconds < limits.wall_seconds / 10:
         return f"{took} and used only {cpu_seconds:.1f} s of CPU time in it; never wait or sleep"
-    return f"{took}; try fewer training steps, and never wait or sleep"
+    return f"{took}; {_fewer(stage)}, and never wait or sleep"
 
 
 def _claimed(status: Mapping[str, Any], stage: Stage) -> Failure:

@@ -216,6 +216,9 @@ def judge(rubric: Rubric, outcomes: tuple[Outcome, ...], reference: tuple[Outcom
     found = means(rubric, outcomes)
     to_beat = means(rubric, reference) if reference else None
     owed = any(outcome.verdict == "not_graded" for outcome in outcomes)
+    if reference and to_beat is None and found:
+        # Nobody can be compared with a reference that failed: the grader owes that mark.
+        return tuple(_judge_one(criterion, found, None, criterion.kind == "beats_reference") for criterion in rubric.criteria)
     return tuple(_judge_one(criterion, found, to_beat, owed) for criterion in rubric.criteria)
 
 

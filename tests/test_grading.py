@@ -10,7 +10,6 @@ from typing import Any
 
 import jsonschema
 import pytest
-
 from conftest import ROOT, rubric_file, run_program
 
 SCHEMAS = ROOT / "grader" / "report" / "schemas"

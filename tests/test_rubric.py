@@ -161,6 +161,10 @@ def test_the_reference_does_not_beat_itself() -> None:
     assert judge(CRITERIA, (outcome(mse=90),), (outcome(mse=90),))[2].points == 0
 
 
+def test_nobody_loses_a_mark_to_a_reference_that_failed() -> None:
+    assert [mark.points for mark in judge(CRITERIA, (outcome(mse=10),), (outcome(failure=RAISED),))] == [0, 0.5, None, 0]
+
+
 @pytest.mark.parametrize("failure", [RAISED, OWED])
 def test_the_denominator_never_shrinks(failure: Failure) -> None:
     marks = judge(CRITERIA, (outcome(), outcome(failure=failure)), (outcome(),))

@@ -99,6 +99,8 @@ def _raw_points(instances: Sequence[InstanceReport], marks: Sequence[MarkReport]
     earned = [one.points for one in instances if one.points is not None]
     if len(earned) < len(instances):
         return None  # the grader's own fault: never a zero
+    if any(mark.points is None for mark in marks):
+        return None
     return sum(earned) / len(instances) + sum(mark.points or 0.0 for mark in marks)
 
 

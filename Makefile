@@ -13,7 +13,7 @@ test: setup
 	$(RUN) -m pytest -m "not long" $(TESTS)
 
 test-all: setup
-	$(RUN) -m pytest
+	$(RUN) -m pytest $(TESTS)
 
 lint: $(ENV)/.lint
 	$(RUN) -m ruff check .

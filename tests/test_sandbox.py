@@ -107,7 +107,7 @@ def secret() -> Iterator[Path]:
         yield folder
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["namespaces", "no-namespaces"])
+@pytest.fixture(scope="module", params=[True, pytest.param(False, marks=pytest.mark.long)], ids=["namespaces", "no-namespaces"])
 def sandbox(request: pytest.FixtureRequest, secret: Path) -> Iterator[Sandbox]:
     with sandbox_of(request.param, secret / "hidden") as opened:
         if request.param and "namespaces" not in opened.isolation.layers:

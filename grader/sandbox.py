@@ -85,6 +85,7 @@ class Sandbox:
         self._lock = threading.Lock()
         self._slots: set[int] = set()
         self._warmed: set[str] = set()
+        self._cold: set[str] = set()  # packages that start threads when they are imported
         self._nursery: Nursery | None = None
         self._closed = False
         self.generation = 0  # of the nursery
@@ -200,15 +201,16 @@ class Sandbox:
 
     def _warm(self, packages: frozenset[str]) -> None:
         """Have the nursery import what is slow to import, once a submission names it."""
-        wanted = sorted(name for name in packages & _SLOW_IMPORTS.keys() if name not in self._warmed)
+        wanted = sorted(name for name in packages & _SLOW_IMPORTS.keys() if name not in self._warmed | self._cold)
         if not wanted:
             return
         with self._lock:
             self._warmed |= set(wanted)
             names = [module for name in wanted for module in _SLOW_IMPORTS[name]]
             reply, _ = self._living().ask({"warm": names}, (), seconds=START_SECONDS)
-            if reply.get("threads") != 1:
-                raise GraderError(f"importing {', '.join(names)} left threads in the nursery, so it can't be forked any more")
+            if reply.get("threads") != 1:  # a process with threads can't be forked safely: the children import it themselves
+                self._cold |= set(wanted)
+                self._replace_nursery()
 
     def _living(self) -> Nursery:
         if self._closed or not self._nursery:

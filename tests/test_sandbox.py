@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ import pytest
 from grader import rubric
 from grader.errors import GraderError
 from grader.formulas import PARAMETER_SHAPES
+from grader.nursery import Nursery
 from grader.records import Run, Submission
 from grader.sandbox import PublicData, Sandbox
 
@@ -489,3 +491,18 @@ def test_closing_the_sandbox_ends_its_runs(sandbox: Sandbox, data: PublicData) -
         thread.join(10)
     assert [type(error) for error in raised] == [GraderError]
     assert eventually(lambda: has_ended(warden))
+
+
+def test_a_package_that_starts_threads_is_left_to_the_children(data: PublicData, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = Nursery.ask
+
+    def ask(self: Nursery, message: Any, fds: tuple[int, ...], *, seconds: float) -> tuple[dict[str, Any], list[int]]:
+        reply, received = honest(self, message, fds, seconds=seconds)
+        return ({**reply, "threads": 2} if "warm" in message else reply), received
+
+    monkeypatch.setattr(Nursery, "ask", ask)
+    with sandbox_of(True) as opened:
+        before = opened.generation
+        runs = [opened.run(submission("import tqdm"), data, packages=frozenset({"tqdm"})) for _ in range(2)]
+        assert [run.failure for run in runs] == [None, None]
+        assert opened.generation == before + 1

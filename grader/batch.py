@@ -93,7 +93,8 @@ def grade_all(
                     running.add(pool.submit(grade, upload, bench, fresh=fresh))
                 if not running:
                     break
-                done, running = wait(running, return_when=FIRST_COMPLETED)
+                # Woken twice a second: a signal that came just before the wait is handled only after it.
+                done, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
                 for future in done:
                     result = future.result()
                     graded[result.upload.student] = result

@@ -106,7 +106,9 @@ def _within(path: str, folder: str) -> bool:
 
 def build_private_root(plan: Plan) -> None:
     """A file system that shows only ``plan.readable``, an own /proc and /dev, and an empty /tmp and /dev/shm."""
-    root = next(p for p in _MOUNT_POINTS if os.path.isdir(p) and not any(_within(source, p) for source in plan.readable))
+    root = next((p for p in _MOUNT_POINTS if os.path.isdir(p) and not any(_within(source, p) for source in plan.readable)), None)
+    if root is None:
+        raise OSError(f"none of {', '.join(_MOUNT_POINTS)} is there and free of libraries, to build a private root on")
     kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
     kernel.mount("tmpfs", root, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "size=1m,mode=755")
     for folder in ("proc", "tmp", "dev/shm", "etc"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,38 +43,42 @@ class Bench:
 
 def grade(upload: Upload, bench: Bench, *, fresh: bool = False) -> Graded:
     """Grade one submission on every instance. Failures become verdicts; GraderError means that no outcome can be kept."""
-    submission = _read(upload)
-    if isinstance(submission, Failure):
-        return _nowhere(upload, submission, bench)
-    outcomes: list[Outcome] = []
-    for station in bench.stations:
-        if outcomes and (ended := _ends_submission(outcomes[-1])):
-            outcomes.append(_failed(station, ended))
-            continue
-        outcome = None if fresh else recall_run(submission, station, bench)
-        if outcome is None:
-            outcome = _run(submission, station, bench)
-            _keep(upload, submission, station, bench, outcome)
-        outcomes.append(outcome)
-    return Graded(upload, submission.sha256, tuple(outcomes), submission.notes)
+
+    def outcome_on(submission: Submission, station: Station) -> Outcome:
+        found = None if fresh else _recall(submission, station, bench)
+        if found is None:
+            found = _run(submission, station, bench)
+            _keep(upload, submission, station, bench, found)
+        return found
+
+    graded = _on_every_instance(upload, bench, outcome_on)
+    assert graded is not None  # every station had an outcome
+    return graded
 
 
 def recall(upload: Upload, bench: Bench) -> Graded | None:
     """The submission as the ledger has it, without running anything; None unless every instance is there."""
+    return _on_every_instance(upload, bench, lambda submission, station: _recall(submission, station, bench))
+
+
+def _on_every_instance(
+    upload: Upload, bench: Bench, outcome_on: Callable[[Submission, Station], Outcome | None]
+) -> Graded | None:
+    """What ``outcome_on`` says of each instance in turn, up to one that settles the rest; None once it knows of none."""
     submission = _read(upload)
     if isinstance(submission, Failure):
         return _nowhere(upload, submission, bench)
     outcomes: list[Outcome] = []
     for station in bench.stations:
         ended = _ends_submission(outcomes[-1]) if outcomes else None
-        outcome = _failed(station, ended) if ended else recall_run(submission, station, bench)
+        outcome = _failed(station, ended) if ended else outcome_on(submission, station)
         if outcome is None:
             return None
         outcomes.append(outcome)
     return Graded(upload, submission.sha256, tuple(outcomes), submission.notes)
 
 
-def recall_run(submission: Submission, station: Station, bench: Bench) -> Outcome | None:
+def _recall(submission: Submission, station: Station, bench: Bench) -> Outcome | None:
     found = bench.ledger.find(_circumstances(submission, station, bench)) if bench.ledger else None
     return replace(found, instance=station.name) if found else None
 

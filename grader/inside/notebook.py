@@ -68,7 +68,7 @@ class Shell:
         self._note("a shell command was ignored")
         return []
 
-    getoutput_split = system_raw = system
+    system_raw = system
 
     def __getattr__(self, name: str) -> Nothing:
         if name.startswith("__"):

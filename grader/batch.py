@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,7 +48,7 @@ def open_bench(
     device: str,
     forbidden: tuple[Path, ...],
     ledger: Ledger | None = None,
-    namespaces: bool = True,
+    without: Collection[str] = (),
 ) -> Iterator[Bench]:
     """Sandbox, evaluator and instances made ready. Hidden splits where the instances have them, else validation.
 
@@ -57,7 +57,7 @@ def open_bench(
     torch.set_num_threads(1)  # workers are threads; and a fixed order of summation gives the same bits each time
     evaluator = Evaluator(device)
     try:
-        sandbox = Sandbox(rubric, forbidden=forbidden, namespaces=namespaces).__enter__()
+        sandbox = Sandbox(rubric, forbidden=forbidden, without=without).__enter__()
     except GraderError as error:
         raise UsageError(f"no sandbox: {error}; nothing was run (see `grade.py doctor`)") from None
     stations: list[Station] = []
@@ -119,15 +119,8 @@ def environment(evaluator: Evaluator) -> dict[str, str]:
 
 def _station(instance: Instance, evaluator: Evaluator) -> Station:
     split = instance.hidden or instance.validation
-    public = {
-        "train.X": instance.train.inputs,
-        "train.Y": instance.train.targets,
-        "validation.X": instance.validation.inputs,
-        "validation.Y": instance.validation.targets,
-        **instance.model,
-    }
     samples = evaluator.upload(split.inputs, split.targets)
-    return Station(PublicData.of(instance.name, public), samples, instance.digest)
+    return Station(PublicData.of(instance.name, instance.public_arrays()), samples, instance.digest)
 
 
 def _circumstances(rubric: Rubric, sandbox: Sandbox, evaluator: Evaluator) -> dict[str, object]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from grader import evidence
+from grader.cgroup import ControlGroup
 from grader.errors import GraderError
 from grader.evidence import WEIGHTS_BYTES
 from grader.nursery import START_SECONDS
@@ -61,9 +62,11 @@ class _Log:
 class Conversation:
     """The pipes and the clock of one run, from asking for a child until nothing of it is left."""
 
-    def __init__(self, limits: LimitsSection, start_child: Callable[[tuple[int, ...]], int]) -> None:
+    def __init__(self, limits: LimitsSection, start_child: Callable[[tuple[int, ...]], int], group: ControlGroup) -> None:
         """``start_child`` gets the child's ends (source, result, log, report, leash) and returns the warden's pidfd."""
         self._limits = limits
+        self._group = group
+        self.unforbidden: tuple[str, ...] = ()  # what the probe did not try, since no layer in force forbids it
         self._log = _Log(limits.log_bytes)
         self._incoming = bytearray()  # of the result pipe
         self._report = b""
@@ -109,6 +112,7 @@ class Conversation:
             raise GraderError(f"a child could not be confined: {record['broken']}")
         if record.get("wrong"):
             raise GraderError(f"the confinement does not hold: {', '.join(record['wrong'])}")
+        self.unforbidden = tuple(record.get("open", ()))
         return tuple(record.get("layers", ()))
 
     def await_result(self, bundle: bytes) -> Run:
@@ -146,7 +150,7 @@ class Conversation:
                 claim=status,
                 stage=stage,
                 overdue=overdue,
-                killed=report.get("killed"),
+                killed="memory" if self._group.ran_out_of_memory() else report.get("killed"),
                 wait_status=report.get("status"),
                 cpu_seconds=float(report.get("cpu_seconds", 0.0)),
                 peak_memory_bytes=int(report.get("peak_memory_bytes", 0)),
@@ -276,6 +280,7 @@ class Conversation:
         gone.register(self._pidfd, select.POLLIN)
         while not ("status" in self._parsed_report() or gone.poll(0)):  # the report is its last act, when all but itself is gone
             if not self._pump(deadline):
+                self._group.end()
                 try:
                     signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
                 except ProcessLookupError:

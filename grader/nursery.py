@@ -23,7 +23,8 @@ _MESSAGE_BYTES = 1 << 16
 class Nursery:
     """The process that forks children, and the socket to it."""
 
-    def __init__(self, forbidden: list[str], packages: tuple[str, ...]) -> None:
+    def __init__(self, forbidden: list[str], packages: tuple[str, ...], inherited: Mapping[str, str] | None = None) -> None:
+        """``inherited`` is what its environment holds besides the agreed one: nothing, wherever secrets matter."""
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._cache = tempfile.mkdtemp(prefix="prunegrade-")  # for library caches of the nursery itself
         root = str(Path(__file__).resolve().parent.parent)
@@ -38,7 +39,7 @@ class Nursery:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
-                env=_clean_environment(self._cache),
+                env={**(inherited or {}), **_clean_environment(self._cache)},
                 cwd="/",
                 start_new_session=True,
             )

@@ -138,6 +138,11 @@ class Mark:
     pending: bool = False  # a manual mark that nobody has filled in yet
 
 
+LAYERS = (  # of a run's confinement
+    "environment", "namespaces", "own user", "control group", "limits", "capabilities", "landlock", "seccomp", "descriptors",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Isolation:
     """What confines the submissions of a batch, as its probe child proved it."""
@@ -145,3 +150,4 @@ class Isolation:
     level: str  # "L3" ... "L0"
     layers: tuple[str, ...]  # in force, in the order in which they are applied
     missing: Mapping[str, str] = field(default_factory=dict)  # layer -> why it is not in force
+    unforbidden: tuple[str, ...] = ()  # of what the probe tries elsewhere, what no layer here forbids

@@ -24,7 +24,7 @@ import shutil
 import struct
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,11 +34,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from grader.cgroup import ControlGroup, ControlGroups
 from grader.conversation import Conversation
 from grader.errors import GraderError
 from grader.nursery import START_SECONDS, Nursery
-from grader.records import Isolation, Run, Submission
-from grader.rubric import Rubric
+from grader.records import LAYERS, Isolation, Run, Submission
+from grader.rubric import LimitsSection, Rubric
 
 SEED = 0  # of random, numpy and torch before each import of a submission
 _SLOW_IMPORTS = {
@@ -77,11 +78,18 @@ class PublicData:
 class Sandbox:
     """Owns the nursery. Open it with ``with``; ``run`` may be called from several threads, one per slot."""
 
-    def __init__(self, rubric: Rubric, *, forbidden: tuple[Path, ...], namespaces: bool = True) -> None:
-        """``forbidden`` paths must be out of every child's reach: each child tries to open them before it may start."""
+    def __init__(self, rubric: Rubric, *, forbidden: tuple[Path, ...], without: Collection[str] = ()) -> None:
+        """``forbidden`` paths must be out of every child's reach: each child tries to open them before it may start.
+
+        ``without`` switches off ``LAYERS``: all of them for practice on one's own code, some of them to prove that an
+        attack succeeds where they are missing.
+        """
+        if unknown := set(without) - set(LAYERS):
+            raise ValueError(f"no such layers: {', '.join(sorted(unknown))}; expected some of {', '.join(LAYERS)}")
         self._rubric = rubric
         self._forbidden = [str(path.absolute()) for path in forbidden]
-        self._namespaces = namespaces
+        self._without = set(without)
+        self._groups = ControlGroups.none("switched off")
         self._lock = threading.Lock()
         self._slots: set[int] = set()
         self._warmed: set[str] = set()
@@ -93,7 +101,9 @@ class Sandbox:
 
     def __enter__(self) -> Self:
         try:
-            self._nursery = Nursery(self._forbidden, self._rubric.allow.packages)
+            if "control group" not in self._without:
+                self._groups = ControlGroups.find()  # first, since this process may move into one
+            self._nursery = self._new_nursery()
             self.isolation = self._establish()
         except BaseException:
             self.close()
@@ -144,54 +154,64 @@ class Sandbox:
         self._living().close()
         self._warmed.clear()
         self.generation += 1
-        self._nursery = Nursery(self._forbidden, self._rubric.allow.packages)
+        self._nursery = self._new_nursery()
+
+    def _new_nursery(self) -> Nursery:
+        inherited = dict(os.environ) if "environment" in self._without else {}
+        return Nursery(self._forbidden, self._rubric.allow.packages, inherited)
 
     # --- establishing -------------------------------------------------------------------------------------------------
 
     def _establish(self) -> Isolation:
         """What holds here, proved by a throw-away child: with namespaces if they can be had, else without."""
-        missing: dict[str, str] = {}
-        if self._namespaces:
+        missing = {layer: "switched off" for layer in LAYERS if layer in self._without}
+        if self._groups.missing:
+            missing["control group"] = self._groups.missing
+        if "namespaces" not in self._without:
             try:
-                return _judged(self._prove(), missing)
+                return self._prove(missing)
             except GraderError as error:
                 missing["namespaces"] = str(error)
-                self._namespaces = False
+                self._without.add("namespaces")
                 self._replace_nursery()
-        else:
-            missing["namespaces"] = "switched off"
         try:
-            return _judged(self._prove(), missing)
+            return self._prove(missing)
         except GraderError as error:
             raise GraderError(f"{error} (namespaces: {missing['namespaces']})") from None
 
-    def _prove(self) -> tuple[str, ...]:
+    def _prove(self, missing: dict[str, str]) -> Isolation:
         nothing = PublicData.of("probe", {"nothing": np.zeros(1, np.float32)})
         try:
             with self._conversation(nothing) as conversation:
-                return conversation.await_probe()
+                layers = conversation.await_probe()
+                return judged(layers, missing, conversation.unforbidden)
         finally:
             os.close(nothing.fd)
 
     @contextmanager
     def _conversation(self, data: PublicData) -> Iterator[Conversation]:
-        with _Slot(self._slots, self._lock) as slot, self._scratch(slot) as scratch:
+        limits = self._rubric.limits
+        with (
+            _Slot(self._slots, self._lock) as slot,
+            self._scratch(slot) as scratch,
+            self._groups.one(slot, memory_bytes=limits.memory_bytes, tasks=_tasks(limits) + 1) as group,
+        ):
 
             def start_child(theirs: tuple[int, ...]) -> int:
-                return self._start_child(slot, scratch, (*theirs, data.fd), data)
+                return self._start_child(slot, scratch, group, (*theirs, data.fd), data)
 
-            with Conversation(self._rubric.limits, start_child) as conversation:
+            with Conversation(limits, start_child, group) as conversation:
                 yield conversation
 
     @contextmanager
     def _scratch(self, slot: int) -> Iterator[str]:
         """The one folder that a child may write: in its private root, or without one a folder of the host's for each run."""
-        if self._namespaces:
+        if "namespaces" not in self._without:
             yield "/tmp"
             return
         folder = tempfile.mkdtemp(prefix="prunegrade-run-")
         try:
-            if (uid := own_uid(slot)) is not None:
+            if (uid := self._uid(slot)) is not None:
                 os.chown(folder, uid, uid)
             yield folder
         finally:
@@ -217,19 +237,23 @@ class Sandbox:
             raise GraderError("the sandbox is closed")
         return self._nursery
 
-    def _start_child(self, slot: int, scratch: str, fds: tuple[int, ...], data: PublicData) -> int:
+    def _uid(self, slot: int) -> int | None:
+        return None if "own user" in self._without else own_uid(slot)
+
+    def _start_child(self, slot: int, scratch: str, group: ControlGroup, fds: tuple[int, ...], data: PublicData) -> int:
         """Ask the nursery for a warden and its child. Returns the warden's pidfd."""
         limits, points, score = self._rubric.limits, self._rubric.points, self._rubric.score
         plan = {
-            "namespaces": self._namespaces,
+            "without": sorted(self._without),
             "scratch": scratch,
-            "uid": None if self._namespaces else own_uid(slot),
+            "uid": self._uid(slot) if "namespaces" in self._without else None,
             "allow_exec": self._rubric.allow.exec,
             "memory_bytes": limits.memory_bytes,
             "file_bytes": limits.file_bytes,
             "cpu_seconds": None if limits.clock == "wall" else limits.cpu_seconds,
             "wall_seconds": limits.wall_seconds if limits.clock == "cpu" else None,
-            "processes": limits.processes + limits.threads,  # the kernel counts threads as well
+            "processes": _tasks(limits),
+            "control_groups": group.names,
         }
         setting = {
             "arrays": data.arrays,
@@ -238,20 +262,21 @@ class Sandbox:
             "threads": limits.threads,
             "seed": SEED,
         }
-        message = {"plan": plan, "setting": setting, "outer_uid": own_uid(slot)}
+        message = {"plan": plan, "setting": setting, "outer_uid": self._uid(slot)}
         with self._lock:
-            reply, received = self._living().ask(message, fds, seconds=START_SECONDS)
+            reply, received = self._living().ask(message, (*fds, *group.entrances), seconds=START_SECONDS)
         if "error" in reply or not received:
             raise GraderError(f"no child could be started: {reply.get('error', 'the nursery sent no handle')}")
         return received[0]
 
 
 _OWN_UIDS, _PIDS, _SLOTS = 2_000_000_000, 1 << 22, 512
+_CHOWN_SETGID_SETUID = 1 << 0 | 1 << 6 | 1 << 7  # of capabilities(7)
 
 
 def own_uid(slot: int) -> int | None:
     """A user of its own for each concurrent run when the grader is root, out of the ids that this machine has."""
-    if os.getuid() != 0:
+    if os.getuid() != 0 or not _may_change_users():
         return None
     with open("/proc/self/uid_map") as mapping:
         highest = max(int(inner) + int(count) for inner, _, count in (line.split() for line in mapping))
@@ -260,22 +285,36 @@ def own_uid(slot: int) -> int | None:
     return max(1, highest - 4096) + slot
 
 
-def _judged(layers: tuple[str, ...], missing: dict[str, str]) -> Isolation:
-    """The level: L3 files, network, processes and memory enforced by the kernel; L2 own user or Landlock, and seccomp."""
+def _may_change_users() -> bool:
+    """Root in a container may lack the capabilities for it."""
+    with open("/proc/self/status") as status:
+        held = next((int(line.split()[1], 16) for line in status if line.startswith("CapEff:")), 0)
+    return held & _CHOWN_SETGID_SETUID == _CHOWN_SETGID_SETUID
+
+
+def _tasks(limits: LimitsSection) -> int:
+    """Processes and threads together, as the kernel counts them."""
+    return limits.processes + limits.threads
+
+
+def judged(layers: tuple[str, ...], missing: Mapping[str, str], unforbidden: tuple[str, ...] = ()) -> Isolation:
+    """The level: L3 files, network, processes and memory held by the kernel; L2 own user or Landlock, with seccomp.
+
+    L1 limits alone, L0 nothing. Memory is held by a control group, or by the limits and the warden's samples together.
+    """
     has = set(layers)
-    files = "namespaces" in has or "landlock" in has
-    network = "namespaces" in has or "seccomp" in has
-    processes = "namespaces" in has or "own user" in has
-    if files and network and processes and "seccomp" in has and "limits" in has:
+    files = bool(has & {"namespaces", "landlock", "own user"})
+    filtered = "seccomp" in has
+    processes = bool(has & {"namespaces", "own user"})
+    memory = bool(has & {"control group", "limits"})
+    if files and filtered and processes and memory and {"limits", "capabilities", "descriptors", "environment"} <= has:
         level = "L3"
-    elif "seccomp" in has and ("own user" in has or "landlock" in has):
+    elif files and filtered and {"capabilities", "descriptors", "environment"} <= has:
         level = "L2"
     else:
         level = "L1" if "limits" in has else "L0"
-    for layer in ("landlock", "seccomp"):
-        if layer not in has:
-            missing[layer] = "not offered by this kernel"
-    return Isolation(level, layers, missing)
+    unoffered = {layer: "this kernel does not offer it" for layer in ("landlock", "seccomp") if layer not in has}
+    return Isolation(level, layers, unoffered | dict(missing), unforbidden)
 
 
 def _bundle(submission: Submission, parameters: Mapping[str, Any]) -> bytes:

@@ -66,6 +66,16 @@ class Instance:
     model: Mapping[str, Float32]  # the four parameters by name, in model order
     digest: str  # SHA-256 over generator version, data and model
 
+    def public_arrays(self) -> dict[str, Float32]:
+        """What a submission gets to see: training and validation split, and the model's parameters."""
+        return {
+            "train.X": self.train.inputs,
+            "train.Y": self.train.targets,
+            "validation.X": self.validation.inputs,
+            "validation.Y": self.validation.targets,
+            **self.model,
+        }
+
 
 @dataclass(frozen=True, eq=False)
 class Task:

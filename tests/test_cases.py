@@ -1,95 +1,141 @@
-"""Every folder of tests/cases/ is a submission and what must become of it. A new trick is a new folder, no new code.
+"""Every folder of tests/cases/ is a submission and what must become of it: a new trick is a new folder, no new code.
 
-case.yaml: ``expect`` (verdict), and where they matter ``stage``, ``message`` (a part of it), ``points`` (bounds on the
-public validation split), ``limits`` (instead of the rubric's), ``needs`` (what must be there for the case to make sense).
+Each runs alone; and each attack runs once more with every layer off that stops it, where it must succeed: a test that
+never bites is worth nothing. What case.yaml says stands in ``corpus``.
 """
 
 from __future__ import annotations
 
-import importlib.metadata
-import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
+import corpus
 import pytest
-import yaml
+from corpus import CASES, Case, Target
 
-from grader import batch, pipeline, rubric, task
+from grader import batch, intake, pipeline, rubric, task
 from grader.pipeline import Bench
-from grader.records import Graded, Outcome, Upload
+from grader.records import Graded, Outcome
 from grader.report import build, student
+from grader.rubric import Rubric
+from grader.sandbox import PublicData, Sandbox
 
-CASES = sorted(path.parent for path in Path(__file__).parent.glob("cases/*/case.yaml"))
 RULES = rubric.load(Path(__file__).parent.parent / "rubric.yaml")
+BITING = [case for case in CASES if case.bites]
+LIFTED = {"cpu_seconds": 10, "wall_seconds": 20}
 
 
 @pytest.fixture(scope="module")
-def bench_for(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[dict[str, Any]], Bench]]:
-    """A bench of the public instance for given limits; one for each set of limits, all open until the module is done."""
+def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    with corpus.target(tmp_path_factory.mktemp("target")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory: pytest.TempPathFactory) -> task.Instance:
     home = tmp_path_factory.mktemp("home")
-    instance = task.public(RULES, home, home)
+    return task.public(RULES, home, home)
+
+
+@pytest.fixture(scope="module")
+def bench_for(instance: task.Instance, target: Target) -> Iterator[Callable[[Case], Bench]]:
+    """A bench of the public instance under a case's rules; one for each set of rules, all open until the module is done."""
     benches: dict[str, Bench] = {}
     with ExitStack() as opened:
 
-        def get(limits: dict[str, Any]) -> Bench:
-            key = json.dumps(limits, sort_keys=True)
+        def get(case: Case) -> Bench:
+            rules = corpus.rules_of(case, RULES)
+            key = rules.model_dump_json()
             if key not in benches:
-                rules = RULES.model_copy(update={"limits": RULES.limits.model_copy(update=limits)})
-                bench = batch.open_bench(rules, [instance], isolation="strict", device="cpu", forbidden=(home,))
+                forbidden = (Path(target.places["HIDDEN"]),)
+                bench = batch.open_bench(rules, [instance], isolation="strict", device="cpu", forbidden=forbidden)
                 benches[key] = opened.enter_context(bench)
             return benches[key]
 
         yield get
 
 
-def run(case: Path, bench: Bench) -> Graded:
-    (source,) = (path for path in case.iterdir() if path.stem == "submission")
-    return pipeline.grade(Upload(case.name, source.name, str(source), source), bench)
+@pytest.fixture(autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    before = corpus.world()
+    yield
+    assert corpus.leftovers(before) == []
+
+
+@pytest.fixture
+def run(bench_for: Callable[[Case], Bench], target: Target, tmp_path: Path) -> Callable[[Case], Graded]:
+    return lambda case: pipeline.grade(corpus.hand_in(case, target, tmp_path), bench_for(case))
+
+
+def points_of(outcome: Outcome, graded: Graded, rules: Rubric) -> float:
+    assert outcome.measurement
+    points = build.report(graded, rules, None).points
+    assert points is not None
+    return points
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_case_gets_its_verdict(case: Path, bench_for: Callable[[dict[str, Any]], Bench]) -> None:
-    expected = yaml.safe_load((case / "case.yaml").read_text())
-    for need in expected.get("needs", ()):
-        if need != "confinement":  # which every bench here has, or it would not have opened
-            importlib.metadata.distribution(need)  # the set-up installs it: a missing one is a failure, not a skip
-    graded = run(case, bench_for(expected.get("limits", {})))
+def test_a_case_gets_its_verdict(case: Case, run: Callable[[Case], Graded]) -> None:
+    graded = run(case)
     (outcome,) = graded.outcomes
-    _check(outcome, expected, graded)
+    assert corpus.what_differs(case, outcome) == []
+    assert (outcome.measurement is None) == (outcome.failure is not None)
+    if case.points:
+        lower, upper = case.points
+        assert lower <= points_of(outcome, graded, RULES) <= upper
 
 
-def _check(outcome: Outcome, expected: dict[str, Any], graded: Graded) -> None:
-    failure = outcome.failure
-    assert outcome.verdict == expected["expect"], failure
-    if failure:
-        assert failure.stage == expected.get("stage", failure.stage)
-        assert expected.get("message", "") in failure.message
-        assert not outcome.measurement
-    if bounds := expected.get("points"):
-        assert outcome.measurement
-        lower, upper = bounds
-        report = build.report(graded, RULES, None)
-        assert report.points is not None
-        assert lower <= report.points <= upper
+# --- attacks with their layers off ------------------------------------------------------------------------------------
 
 
-def test_two_runs_of_a_submission_measure_the_same(bench_for: Callable[[dict[str, Any]], Bench]) -> None:
-    case = next(case for case in CASES if case.name == "fine_tunes")
-    bench = bench_for({})
-    first, second = (run(case, bench).outcomes[0] for _ in range(2))
+@pytest.fixture(scope="module")
+def open_sandbox(instance: task.Instance) -> Iterator[Callable[[Case], tuple[Sandbox, PublicData]]]:
+    """A sandbox without what a case needs, and the data of a run in it."""
+    opened: dict[tuple[frozenset[str], str], Sandbox] = {}
+    data = PublicData.of("public", instance.public_arrays())
+    with ExitStack() as stack:
+
+        def get(case: Case) -> tuple[Sandbox, PublicData]:
+            assert case.needs
+            rules = corpus.rules_of(case, RULES)
+            key = (case.needs, rules.model_dump_json())
+            if key not in opened:
+                opened[key] = stack.enter_context(Sandbox(rules, forbidden=(), without=case.needs))
+            return opened[key], data
+
+        yield get
+
+
+@pytest.mark.parametrize("case", BITING, ids=lambda case: case.name)
+def test_an_attack_succeeds_without_the_layers_that_stop_it(
+    case: Case, open_sandbox: Callable[[Case], tuple[Sandbox, PublicData]], target: Target, tmp_path: Path
+) -> None:
+    sandbox, data = open_sandbox(case)
+    submission = intake.read(corpus.hand_in(case, target, tmp_path))
+    run = sandbox.run(submission, data)
+    assert "BREACH" in run.log, (run.failure, run.log)
+
+
+# --- the corpus as a whole --------------------------------------------------------------------------------------------
+
+
+def case_named(name: str) -> Case:
+    return next(case for case in CASES if case.name == name)
+
+
+def test_two_runs_of_a_submission_measure_the_same(run: Callable[[Case], Graded]) -> None:
+    first, second = (run(case_named("fine_tunes")).outcomes[0] for _ in range(2))
     assert first.measurement is not None
     assert first.measurement == second.measurement
 
 
 def test_every_verdict_that_a_submission_can_earn_has_a_case() -> None:
-    covered = {yaml.safe_load((case / "case.yaml").read_text())["expect"] for case in CASES}
     earned = {"graded", "unreadable", "no_entry", "raised", "exited", "crashed", "timed_out", "out_of_memory", "rejected"}
-    assert covered == earned
+    assert {case.expect for case in CASES} == earned
 
 
-def test_a_student_view_of_every_failure_names_the_verdict(bench_for: Callable[[dict[str, Any]], Bench]) -> None:
-    case = next(case for case in CASES if yaml.safe_load((case / "case.yaml").read_text())["expect"] == "raised")
-    view = student.student_view(build.report(run(case, bench_for({})), RULES, None), RULES)
+def test_a_student_view_of_every_failure_names_the_verdict(run: Callable[[Case], Graded]) -> None:
+    graded = run(case_named("raises"))
+    view = student.student_view(build.report(graded, RULES, None), RULES)
     assert (view.verdict, view.points) == ("raised", 0)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from grader import evidence, rubric
 from grader.errors import GraderError
 from grader.evidence import Evidence
-from grader.inside import confine
+from grader.inside import proof
 
 LIMITS = rubric.load(Path(__file__).parent.parent / "rubric.yaml").limits
 QUIET = Evidence(claim=None, stage="prune", overdue=False, killed=None, wait_status=0, cpu_seconds=1.0)
@@ -108,7 +108,7 @@ def denied() -> None:
 
 
 def test_a_probe_that_is_refused_by_anything_but_the_kernel_proves_nothing() -> None:
-    assert confine._refused(denied)
-    assert not confine._refused(boom)
-    assert not confine._refused(lambda: None)
-    assert not confine._works(boom)
+    assert proof._refused(denied)
+    assert not proof._refused(boom)
+    assert not proof._refused(lambda: None)
+    assert not proof._works(boom)

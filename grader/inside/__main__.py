@@ -27,7 +27,7 @@ import torch
 from grader.inside import census, confine, kernel, packages, submission, warden
 
 _MESSAGE_BYTES = 1 << 16
-_CHANNELS = 6
+_CHANNELS = 9  # of warden.Channels, with three control groups at most
 _IMPORTED_BY_EVERY_RUN = ("fcntl", "numpy.random", "importlib.util")
 
 
@@ -47,6 +47,7 @@ def main() -> None:
         "forbidden": tuple(setup["forbidden"]),
         "search": confine.must_search(readable),
         "outsiders": (setup["keeper"], os.getpid()),
+        "outside_namespaces": confine.namespaces_of_this_process(),
     }
     gc.collect()
     gc.freeze()  # children would copy every page whose reference counts the collector touches
@@ -174,7 +175,8 @@ def _start(
     keeper: socket.socket, message: dict[str, Any], fds: list[int], common: dict[str, Any], assignment: types.ModuleType
 ) -> int:
     """Fork a warden and send its pidfd to the keeper. Returns its pid, or 0 where that failed."""
-    channels = warden.Channels(*fds)
+    source, result, log, report, leash, data, *groups = fds
+    channels = warden.Channels(source, result, log, report, leash, data, tuple(groups))
     plan = confine.Plan(**common, **message["plan"])
     setting = submission.Setting(**message["setting"])
 

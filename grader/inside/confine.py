@@ -1,24 +1,22 @@
-"""Locks a forked child down in consecutive steps, then proves that each step holds.
+"""Locks a forked child down in consecutive steps. ``proof`` then tries what each of them must have made impossible.
 
 Order matters: namespaces and mounts first (Landlock forbids mounting), then the identity, then limits, then
 no_new_privs, Landlock and seccomp last, because each step would forbid the ones before it. A step that the machine does
-not offer is left out of the returned layers; a step that should work and fails raises OSError, which ends the child.
+not offer, or that the keeper wants left out, is missing from the returned layers; a step that should work and fails
+raises OSError, which ends the child.
 """
 
 from __future__ import annotations
 
 import errno
-import mmap
 import os
 import resource
 import signal
 import site
-import socket
 import stat
 import sysconfig
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from grader.inside import kernel
@@ -43,11 +41,14 @@ _CPU_TOPOLOGY = "/sys/devices/system/cpu"
 _MOUNT_POINTS = ("/mnt", "/media", "/srv", "/opt", "/run", "/home", "/tmp")
 
 
+SEARCHING_USER = "own user that may search all folders"
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What one run is confined to. ``readable`` holds the interpreter's and the libraries' paths and nothing else."""
 
-    namespaces: bool
+    without: tuple[str, ...]  # the layers that are not wanted, or were found to be missing here
     readable: tuple[str, ...]
     scratch: str  # the only folder that can be written: home, /tmp and working folder in one
     uid: int | None  # of its own when the grader runs as root without namespaces
@@ -58,8 +59,14 @@ class Plan:
     wall_seconds: float | None  # not counting waits for a processor; None where the keeper's own clock is the limit
     processes: int
     search: bool  # the interpreter lies where other users can't go, see ``must_search``
+    control_groups: tuple[str, ...]  # as /proc/self/cgroup must name them
     outsiders: tuple[int, ...]  # process ids of keeper and nursery, which the probe tries to look into
+    outside_namespaces: tuple[str, ...]  # the nursery's, none of which the child may be in
     forbidden: tuple[str, ...]  # paths outside that the probe tries to open
+
+    @property
+    def namespaces(self) -> bool:
+        return "namespaces" not in self.without
 
 
 def readable_paths(forbidden: Iterable[str]) -> tuple[str, ...]:
@@ -79,10 +86,10 @@ def readable_paths(forbidden: Iterable[str]) -> tuple[str, ...]:
 def must_search(paths: Iterable[str]) -> bool:
     """Whether a user of their own could not reach the libraries, because they lie below a folder like root's 0700 home.
 
-    Such a child keeps CAP_DAC_READ_SEARCH. Then Landlock alone holds files from it, which is why there is no other way
-    where Landlock is missing; it can be neither passed on nor used on file handles, and reaches no process or network.
+    Such a child keeps CAP_DAC_READ_SEARCH. Then Landlock alone holds files from it; the capability can be neither passed
+    on nor used on file handles, and reaches no process or network.
     """
-    if os.getuid() != 0 or not kernel.landlock_abi():
+    if os.getuid() != 0:
         return False
     folders = {folder for path in paths for folder in (*map(str, Path(path).parents), *map(str, Path(path).resolve().parents))}
     return not all(os.stat(folder).st_mode & stat.S_IXOTH for folder in folders)
@@ -152,46 +159,61 @@ def _show(path: str, root: str) -> None:
 
 def lock_down(plan: Plan) -> list[str]:
     """Confine this process for good. Returns the layers now in force, in the order in which they were applied."""
-    layers = ["namespaces"] if plan.namespaces else []
+    layers = ["environment"] if "environment" not in plan.without else []
+    layers += ["namespaces"] if plan.namespaces else []
     layers += _take_identity(plan)
-    _set_limits(plan)
-    layers.append("limits")
-    kernel.drop_capabilities(keep=kernel.CAP_DAC_READ_SEARCH if _searches(plan) else None)
+    layers += ["control group"] if plan.control_groups else []
+    os.nice(10)  # however many processes it starts, the warden still gets its turn
+    if "limits" not in plan.without:
+        _set_limits(plan)
+        layers.append("limits")
+    if "capabilities" not in plan.without:
+        kernel.drop_capabilities(keep=kernel.CAP_DAC_READ_SEARCH if searches(plan) else None)
+        layers.append("capabilities")
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # a new user takes it away, and the warden could no longer read smaps_rollup
-    layers.append("no new privileges")
-    if kernel.landlock_abi():
+    if "landlock" not in plan.without and kernel.landlock_abi():
         kernel.landlock(_landlock_rules(plan))
         layers.append("landlock")
+    if "seccomp" not in plan.without and _install_filter(plan):
+        layers.append("seccomp")
+    return layers + (["descriptors"] if "descriptors" not in plan.without else [])
+
+
+def _install_filter(plan: Plan) -> bool:
     try:
         kernel.install_seccomp(kernel.seccomp_program(allow_exec=plan.allow_exec, private_root=plan.namespaces))
     except OSError as error:
         if error.errno not in (errno.ENOSYS, errno.EINVAL):
             raise
-    else:
-        layers.append("seccomp")
-    return layers
+        return False
+    return True
 
 
 def _take_identity(plan: Plan) -> list[str]:
     uid = STUDENT_UID if plan.namespaces else plan.uid
-    if uid is None or os.getuid() == uid:
+    if uid is None or os.getuid() == uid or "own user" in plan.without:
         return []
     os.setgroups([])
     os.setresgid(uid, uid, uid)
-    kernel.prctl(kernel.PR_SET_KEEPCAPS, _searches(plan))
+    kernel.prctl(kernel.PR_SET_KEEPCAPS, searches(plan))
     os.setresuid(uid, uid, uid)
     # The change of credentials has cleared this process's parent-death signal.
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-    return ["own user that may search all folders" if _searches(plan) else "own user"]
+    return [SEARCHING_USER if searches(plan) else "own user"]
 
 
-def _searches(plan: Plan) -> bool:
+def searches(plan: Plan) -> bool:
+    """Whether this child keeps CAP_DAC_READ_SEARCH, see ``must_search``."""
     return plan.search and plan.uid is not None
 
 
+def namespaces_of_this_process() -> tuple[str, ...]:
+    """Those of the kinds of which a run has its own."""
+    return tuple(os.readlink(f"/proc/self/ns/{kind}") for kind in ("user", "mnt", "pid", "net", "ipc", "uts"))
+
+
 def _set_limits(plan: Plan) -> None:
-    os.nice(10)  # however many processes it starts, the warden still gets its turn
     with open("/proc/self/statm") as statm:
         inherited = int(statm.read().split()[0]) * resource.getpagesize()
     others = 2 if plan.namespaces else 0 if plan.uid else _tasks_of_this_user()  # which the kernel counts too
@@ -241,128 +263,3 @@ def _landlock_rules(plan: Plan) -> list[tuple[str, int]]:
     if plan.namespaces:
         rules += [("/dev/shm", kernel.LL_WRITE), ("/tmp", kernel.LL_WRITE | execute)]
     return rules
-
-
-# --- the proof --------------------------------------------------------------------------------------------------------
-
-AGREED_DESCRIPTORS = frozenset(range(5))  # nothing to read, log, log, result, source
-_AGREED_ENVIRONMENT = frozenset(
-    """PATH LANG LC_CTYPE HOME USER LOGNAME MPLBACKEND MPLCONFIGDIR IPYTHONDIR OMP_NUM_THREADS OPENBLAS_NUM_THREADS
-    MKL_NUM_THREADS CUDA_VISIBLE_DEVICES PYTORCH_NVML_BASED_CUDA_CHECK JOBLIB_MULTIPROCESSING PYTHONHASHSEED""".split()
-)
-
-
-def probe(plan: Plan) -> list[str]:
-    """Try what must fail and what must work, before any line of the submission is read. Returns what came out wrong."""
-    wrong = [name for name, attempt in _must_fail(plan).items() if not _refused(attempt)]
-    return wrong + [name for name, attempt in _must_work(plan).items() if not _works(attempt)]
-
-
-def _must_fail(plan: Plan) -> dict[str, Callable[[], object]]:
-    """What only an OSError may answer: anything else, even another exception, means that nothing is proved."""
-    attempts: dict[str, Callable[[], object]] = {f"open {path}": partial(_open, path) for path in plan.forbidden}
-    attempts |= {
-        "open a TCP socket": lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM).close(),
-        "open a netlink socket": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW).close(),
-        "new user namespace": lambda: kernel.syscall("unshare", kernel.CLONE_NEWUSER),
-        "mount": lambda: kernel.mount("tmpfs", plan.scratch, "tmpfs", 0),
-        "trace its warden": lambda: kernel.syscall("ptrace", 16, os.getppid(), 0, 0),
-        "signal its warden": lambda: os.kill(os.getppid(), 0),
-        "read its warden's environment": lambda: _open(f"/proc/{os.getppid()}/environ"),
-        "io_uring": lambda: kernel.syscall("io_uring_setup", 1, 0),
-        "keyrings": lambda: kernel.syscall("keyctl", 0, -3, 0),
-        "become root": lambda: os.setuid(0),
-        "write beside the libraries": lambda: _open(os.path.dirname(os.__file__), os.O_TMPFILE | os.O_WRONLY),
-        "shared memory without a file": lambda: mmap.mmap(-1, mmap.PAGESIZE).close(),
-    }
-    if plan.namespaces:
-        attempts["see a foreign process"] = _see_a_foreign_process
-    else:  # a private /proc has other processes under these numbers
-        attempts |= {f"read the environment of process {pid}": partial(_open, f"/proc/{pid}/environ") for pid in plan.outsiders}
-    if not plan.allow_exec:
-        attempts["start a program"] = _start_a_program
-    return attempts
-
-
-def _open(path: str, flags: int = os.O_RDONLY) -> None:
-    os.close(os.open(path, flags))
-
-
-def _see_a_foreign_process() -> None:
-    seen = {int(entry) for entry in os.listdir("/proc") if entry.isdigit()}
-    if seen <= {os.getppid(), os.getpid()}:
-        raise ProcessLookupError("there are its warden and itself alone")
-
-
-def _start_a_program() -> None:
-    try:
-        kernel.syscall("execve", b"/nonexistent", None, None)
-    except FileNotFoundError:
-        return  # the kernel looked for it, so it would have been started
-
-
-def _must_work(plan: Plan) -> dict[str, Callable[[], object]]:
-    def write_scratch() -> None:
-        path = Path(plan.scratch, ".probe")
-        path.write_bytes(b"x")
-        path.unlink()
-
-    def make_socket_pair() -> None:
-        for end in socket.socketpair():
-            end.close()
-
-    return {
-        "hold no further descriptor": _hold_no_further_descriptor,
-        "hold nothing of the caller's environment": _hold_no_foreign_environment,
-        "see the libraries": lambda: [os.stat(path) for path in plan.readable],
-        "read the standard library": lambda: Path(os.__file__).read_bytes(),
-        "write its own folder": write_scratch,
-        "read /proc/self": lambda: Path("/proc/self/stat").read_bytes(),
-        "random numbers": lambda: os.urandom(8),
-        "/dev/null": lambda: os.close(os.open("/dev/null", os.O_RDWR)),
-        "a socket pair": make_socket_pair,
-    }
-
-
-def _hold_no_further_descriptor() -> None:
-    listing = os.open("/proc/self/fd", os.O_RDONLY)
-    try:
-        found = {int(name) for name in os.listdir(listing)} - {listing}
-    finally:
-        os.close(listing)
-    # listdir reads through a copy of the descriptor, which is gone again
-    left = {fd for fd in found - AGREED_DESCRIPTORS if _is_open(fd)}
-    if left:
-        raise ValueError(f"descriptors {sorted(left)}")
-
-
-def _is_open(fd: int) -> bool:
-    try:
-        os.fstat(fd)
-    except OSError:
-        return False
-    return True
-
-
-def _hold_no_foreign_environment() -> None:
-    names = {entry.partition(b"=")[0].decode() for entry in Path("/proc/self/environ").read_bytes().split(b"\0") if entry}
-    if names - _AGREED_ENVIRONMENT:
-        raise ValueError(f"{sorted(names - _AGREED_ENVIRONMENT)}")
-
-
-def _refused(attempt: Callable[[], object]) -> bool:
-    try:
-        attempt()
-    except OSError:
-        return True
-    except Exception:
-        return False
-    return False
-
-
-def _works(attempt: Callable[[], object]) -> bool:
-    try:
-        attempt()
-    except Exception:
-        return False
-    return True

@@ -32,6 +32,7 @@ class Channels:
     report: int  # warden -> keeper: how the run ended
     leash: int  # keeper -> warden: its end closes when the run must end
     data: int  # the instance's public arrays, read only
+    control_groups: tuple[int, ...] = ()  # the files that take in who writes "0" into them
 
 
 def main(plan: confine.Plan, channels: Channels, ready: int, inside: Callable[[], NoReturn]) -> NoReturn:
@@ -43,7 +44,7 @@ def main(plan: confine.Plan, channels: Channels, ready: int, inside: Callable[[]
         if os.read(ready, 1) != b"1":
             os._exit(71)
         confine.build_private_root(plan)
-    own_domain = plan.namespaces or _enter_signal_domain(nursery)
+    own_domain = plan.namespaces or _enter_signal_domain(nursery, plan)
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
     watch = _Watch(plan, channels.leash, nursery)
     child = os.fork()
@@ -51,11 +52,14 @@ def main(plan: confine.Plan, channels: Channels, ready: int, inside: Callable[[]
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         os.close(channels.report)
         os.close(channels.leash)
+        for group in channels.control_groups:
+            os.write(group, b"0")
+            os.close(group)
         inside()
-    for fd in (channels.source, channels.result, channels.log, channels.data):
+    for fd in (channels.source, channels.result, channels.log, channels.data, *channels.control_groups):
         os.close(fd)
     status, killed, peak = watch.until_end(child)
-    survivors = _end_everything(own_domain)
+    survivors = _end_everything(own_domain, plan.uid)
     if not plan.namespaces:
         census.empty_folder(plan.scratch)
     record = {
@@ -70,10 +74,10 @@ def main(plan: confine.Plan, channels: Channels, ready: int, inside: Callable[[]
     os._exit(0)
 
 
-def _enter_signal_domain(nursery: int) -> bool:
+def _enter_signal_domain(nursery: int, plan: confine.Plan) -> bool:
     """True where signals then reach this process's Landlock domain alone; kill(-1) would be murder anywhere else."""
     kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
-    if kernel.landlock_abi() < 6:
+    if "landlock" in plan.without or kernel.landlock_abi() < 6:
         return False
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     kernel.landlock((), files=False)
@@ -161,21 +165,34 @@ def _reap_all_but(child: int) -> None:
         os.waitpid(found.si_pid, 0)
 
 
-def _end_everything(own_domain: bool) -> int:
+def _end_everything(own_domain: bool, own_uid: int | None) -> int:
     """Leave no descendant behind. Returns how many there were. One kill(-1) is quicker than any fork bomb."""
     ended = 0
     while True:
         if own_domain:
             _kill(-1)
-        else:
-            for pid in census.descendants(census.all_tasks(), os.getpid()):
-                _kill(pid)
+        elif own_uid is not None:
+            _kill_all_of(own_uid)
+        for pid in census.descendants(census.all_tasks(), os.getpid()) if not own_domain else ():
+            _kill(pid)
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 ended += 1
         except ChildProcessError:
             return ended
         time.sleep(0.001)
+
+
+def _kill_all_of(uid: int) -> None:
+    """By a process that becomes this run's own user, so that its kill(-1) reaches nobody else."""
+    helper = os.fork()
+    if helper == 0:
+        try:
+            os.setresuid(uid, uid, uid)
+            _kill(-1)
+        finally:
+            os._exit(0)
+    os.waitpid(helper, 0)
 
 
 def _kill(pid: int) -> None:

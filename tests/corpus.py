@@ -1,0 +1,269 @@
+"""The corpus of tests/cases/: what a folder says of itself, what its attack aims at, and how it is handed in.
+
+case.yaml: ``expect`` (verdict), and where they matter ``stage``, ``message`` (a part of it), ``points`` (bounds on the
+public validation split), ``limits`` and ``allow`` (keys instead of the rubric's), ``packages`` (which must be installed).
+
+Of an attack also ``needs``: the layers each of which stops it, so that with all of them off it must succeed, and to succeed
+is to end with target.breach(). ``only: root`` or ``only: user`` says for whom it bites, and ``unsafe`` why it never runs
+without its layers. An attack finds ``target`` beside it, see cases/target.py.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from grader.records import LAYERS, Outcome, Upload
+from grader.rubric import AllowSection, LimitsSection, Rubric
+
+FOLDER = Path(__file__).parent / "cases"
+_KEYS = {"expect", "stage", "message", "points", "limits", "allow", "packages", "needs", "only", "unsafe"}
+_SCRATCH_PROCESS = """
+import signal, sys, time
+sys.path.insert(0, {root!r})
+from grader.inside import kernel
+kernel.drop_capabilities()
+for number in (signal.SIGURG, signal.SIGUSR1): signal.signal(number, lambda *_: None)
+canary = bytearray({canary!r}.encode())
+hidden = open({hidden!r})
+print("ready", flush=True)
+time.sleep(3600)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    name: str
+    expect: str
+    stage: str | None = None
+    message: str = ""
+    points: tuple[float, float] | None = None
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    allow: Mapping[str, Any] = field(default_factory=dict)
+    packages: tuple[str, ...] = ()
+    needs: frozenset[str] | None = None
+    only: str | None = None
+    unsafe: str | None = None
+
+    @property
+    def submission(self) -> Path:
+        (path,) = (path for path in (FOLDER / self.name).iterdir() if path.stem == "submission")
+        return path
+
+    @property
+    def aims(self) -> bool:
+        """Whether it is an attack that wants its target beside it."""
+        return self.needs is not None
+
+    @property
+    def bites(self) -> bool:
+        """Whether it must succeed, here and as this user, once its layers are off."""
+        whose = "root" if os.getuid() == 0 else "user"
+        return bool(self.needs) and not self.unsafe and self.only in (None, whose)
+
+
+def load(path: Path) -> Case:
+    found = yaml.safe_load((path / "case.yaml").read_text())
+    if unknown := found.keys() - _KEYS:
+        raise ValueError(f"{path.name}: case.yaml has no keys {sorted(unknown)}")
+    needs = found.pop("needs", None)
+    if unknown := set(needs or ()) - set(LAYERS):
+        raise ValueError(f"{path.name}: needs no such layers: {sorted(unknown)}")
+    points = found.pop("points", None)
+    return Case(
+        path.name,
+        packages=tuple(found.pop("packages", ())),
+        points=tuple(points) if points else None,
+        needs=None if needs is None else frozenset(needs),
+        **found,
+    )
+
+
+CASES = [load(path.parent) for path in sorted(FOLDER.glob("*/case.yaml"))]
+
+
+def rules_of(case: Case, rules: Rubric) -> Rubric:
+    """The rubric with what the case changes of it."""
+    limits = LimitsSection.model_validate({**rules.limits.model_dump(), **case.limits})
+    allow = AllowSection.model_validate({**rules.allow.model_dump(), **case.allow})
+    return rules.model_copy(update={"limits": limits, "allow": allow})
+
+
+def hand_in(case: Case, target: Target, place: Path, student: str | None = None) -> Upload:
+    """The case's submission, an attack with its target beside it in a folder of its own."""
+    for package in case.packages:
+        importlib.metadata.distribution(package)  # the set-up installs it: a missing one is a failure, not a skip
+    path = case.submission
+    if case.aims:
+        folder = place / case.name
+        shutil.rmtree(folder, ignore_errors=True)
+        if path.is_dir():
+            shutil.copytree(path, folder)
+        else:
+            folder.mkdir()
+            shutil.copy(path, folder / "prune.py")
+        (folder / "target.py").write_text(target.source())
+        path = folder
+    return Upload(student or case.name, path.name, str(path), path)
+
+
+def what_differs(case: Case, outcome: Outcome) -> list[str]:
+    """Where the outcome is not the one that the case expects."""
+    failure = outcome.failure
+    wrong = []
+    if outcome.verdict != case.expect:
+        wrong.append(f"{outcome.verdict} instead of {case.expect}: {failure and (failure.stage, failure.message)}")
+    elif failure:
+        if case.stage not in (None, failure.stage):
+            wrong.append(f"stage {failure.stage} instead of {case.stage}")
+        if case.message not in failure.message:
+            wrong.append(f"{failure.message!r} does not hold {case.message!r}")
+    if "BREACH" in outcome.log:
+        wrong.append(outcome.log)
+    return wrong
+
+
+# --- the target -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Target:
+    """A scratch folder, sockets on loopback and a process, which nothing but attacks of the corpus ever touch."""
+
+    folder: Path
+    canary: str = field(default_factory=lambda: f"canary-{secrets.token_hex(8)}")
+    places: Mapping[str, Any] = field(default_factory=dict)
+    _process: subprocess.Popen[bytes] | None = None
+
+    def source(self) -> str:
+        """target.py as an attack imports it."""
+        self._revive()
+        assert self._process
+        coordinates = {**self.places, "PID": self._process.pid, "KEEPER": os.getpid(), "CANARY": self.canary}
+        return (FOLDER / "target.py").read_text() + "".join(f"{name} = {value!r}\n" for name, value in coordinates.items())
+
+    def _revive(self) -> None:
+        """The files as they were, and a process that is alive and well: an attack that succeeded may have changed them."""
+        hidden = self.folder / "hidden"
+        hidden.unlink(missing_ok=True)
+        hidden.write_text(self.canary)
+        hidden.chmod(0o600)
+        if self._process and self._process.poll() is None and _runs(self._process.pid):
+            return
+        self._end()
+        code = _SCRATCH_PROCESS.format(root=str(FOLDER.parent.parent), canary=self.canary, hidden=str(hidden))
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            env={"PATH": "/usr/bin:/bin", "SECRET": self.canary},
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+        )
+        assert self._process.stdout
+        assert self._process.stdout.readline() == b"ready\n"
+
+    def _end(self) -> None:
+        if self._process:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+            assert self._process.stdout
+            self._process.stdout.close()
+
+
+def _runs(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "RSD"
+
+
+@contextmanager
+def target(folder: Path) -> Iterator[Target]:
+    """Set up below ``folder``, and torn down at the end. The grader's environment holds the canary meanwhile."""
+    made = Target(folder)
+    with ExitStack() as stack:
+        stack.callback(made._end)
+        path, abstract = folder / "socket", f"prunegrade-target-{os.getpid()}"
+        addresses: list[tuple[int, int, Any]] = [
+            (socket.AF_UNIX, socket.SOCK_STREAM, str(path)),
+            (socket.AF_UNIX, socket.SOCK_STREAM, f"\0{abstract}"),
+            (socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", 0)),
+            (socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", 0)),
+        ]
+        sockets = [stack.enter_context(socket.socket(family, kind)) for family, kind, _ in addresses]
+        for one, (_, _, address) in zip(sockets, addresses, strict=True):
+            one.bind(address)
+            threading.Thread(target=_answer, args=(one, made.canary.encode()), daemon=True).start()
+            stack.callback(one.shutdown, socket.SHUT_RDWR) if one.type == socket.SOCK_STREAM else None
+        variable = "PRUNEGRADE_TEST_TOKEN"
+        os.environ[variable] = made.canary
+        stack.callback(os.environ.pop, variable)
+        made.places = {
+            "FOLDER": str(folder), "HIDDEN": str(folder / "hidden"), "SOCKET": str(path), "ABSTRACT": abstract,
+            "TCP": sockets[2].getsockname()[1], "UDP": sockets[3].getsockname()[1], "VARIABLE": variable,
+        }  # fmt: skip
+        yield made
+
+
+def _answer(one: socket.socket, canary: bytes) -> None:
+    try:
+        if one.type == socket.SOCK_DGRAM:
+            while True:
+                one.sendto(canary, one.recvfrom(64)[1])
+        one.listen()
+        while True:
+            with one.accept()[0] as connection:
+                connection.sendall(canary)
+    except OSError:
+        return  # closed at the end
+
+
+# --- what must not be left --------------------------------------------------------------------------------------------
+
+
+def leftovers(before: Mapping[str, object]) -> list[str]:
+    """What is there now and was not there ``before``: processes, shared memory, mounts, files, control groups."""
+    deadline = time.monotonic() + 5
+    while (found := _differences(before)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
+
+
+def _differences(before: Mapping[str, Any]) -> list[str]:
+    now = world()
+    return [f"{kind}: {sorted(map(str, now[kind] - before[kind]))}" for kind in before if now[kind] - before[kind]]
+
+
+def world() -> dict[str, set[Any]]:
+    """Of this machine what a run could leave behind."""
+    return {
+        "shared memory": set(os.listdir("/dev/shm")),
+        "System V memory": set(Path("/proc/sysvipc/shm").read_text().splitlines()),
+        "mounts": set(Path("/proc/self/mountinfo").read_text().splitlines()),
+        "temporary files": {name for name in os.listdir("/tmp") if name.startswith("prunegrade-run-")},
+        "control groups": set(Path("/sys/fs/cgroup").rglob(f"prunegrade-{os.getpid()}-*")),
+        "processes": set(_strangers()),
+    }
+
+
+def _strangers() -> Iterator[str]:
+    """Processes of users that no run may leave behind, and children of the nursery's that are neither warden nor dead."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                if entry.stat().st_uid >= 2_000_000_000:
+                    yield entry.name
+            except OSError:
+                continue

@@ -10,7 +10,7 @@ import re
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -25,6 +25,7 @@ try:
 
     import grader
     from grader import batch as batches
+    from grader import doctor as doctors
     from grader import intake, pipeline, task
     from grader import rubric as rubrics
     from grader.errors import GraderError, UsageError
@@ -72,8 +73,18 @@ messages = _Console(stderr=True)
 
 
 class Isolated(StrEnum):
+    """What a batch may ask for; the instructor's data are never without any."""
+
     strict = "strict"
     best = "best"
+
+
+class Practice(StrEnum):
+    """What a student's check may ask for."""
+
+    strict = "strict"
+    best = "best"
+    none = "none"
 
 
 DEFAULT_RUBRIC = Path("rubric.yaml")  # check does without it: its values are the built-in ones
@@ -144,7 +155,9 @@ def check(
     path: Annotated[Path, typer.Argument(help="One submission: a file, a folder or a zip.")],
     rubric: RubricOption = DEFAULT_RUBRIC,
     device: DeviceOption = None,
-    isolation: IsolationOption = Isolated.best,
+    isolation: Annotated[
+        Practice, typer.Option(help="best says what is missing, strict refuses then, none confines nothing: for your own code.")
+    ] = Practice.best,
     min_points: Annotated[float, typer.Option(help="Exit with 1 below so many points.")] = 0.0,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
@@ -198,26 +211,31 @@ def init(
 def doctor(
     rubric: RubricOption = DEFAULT_RUBRIC,
     device: DeviceOption = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Show what confines submissions on this machine, and where weights are evaluated.
+    """Show what confines submissions on this machine and what is missing, and whether known submissions score as they must.
 
     Example: grade.py doctor
     """
     rules = rubrics.load(rubric)
-    evaluator = Evaluator(device or rules.device)
-    with Sandbox(rules, forbidden=(_home(rubric),)) as sandbox:
-        found = sandbox.isolation
-    print(f"isolation  {found.level}: {', '.join(found.layers)}")
-    for layer, why in found.missing.items():
-        print(f"missing    {layer}: {text.one_line(why, 300)}")
-    print(f"hidden data {'may' if found.level in batches.HIDDEN_DATA_LEVELS else 'may not'} be graded here")
-    for name, version in batches.environment(evaluator).items():
-        print(f"{name:10} {version}")
+    found_device = str(find_device(device or rules.device))
+    with _building(quiet) as progress:
+        instance = task.public(rules, rubric.absolute().parent, _home(rubric), progress)
+    with batches.open_bench(rules, [instance], isolation="best", device=found_device, forbidden=(_home(rubric),)) as bench:
+        isolation, environment = bench.sandbox.isolation, batches.environment(bench.evaluator)
+        parts = doctors.survey()
+        with _waiting("scoring the reference", quiet):
+            controls = {name: build.report(one, rules, None) for name, one in doctors.controls(bench).items()}
     missing = batches.missing_packages(rules)
-    if missing:
-        print(
-            f"packages   not installed, though allow.packages lists them: {', '.join(missing)} (pip install {' '.join(missing)})"
-        )
+    sound = doctors.is_sound(controls)
+    with _answering():
+        if as_json:
+            _print_json(doctors.to_json(isolation, parts, environment, missing, controls))
+        else:
+            _print_doctor(isolation, parts, environment, missing, controls)
+    if not sound:
+        raise SystemExit(FAILED)
 
 
 # --- steps of the commands --------------------------------------------------------------------------------------------
@@ -318,6 +336,41 @@ def _print_table(grades: Grades) -> None:
         console.print((line + _cell(row.message, room)).rstrip(), style=style)
 
 
+def _print_doctor(
+    isolation: Isolation,
+    parts: Sequence[doctors.Part],
+    environment: Mapping[str, str],
+    missing: Sequence[str],
+    controls: Mapping[str, Report],
+) -> None:
+    may = "may" if isolation.guards_hidden_data else "may not"
+    print(f"isolation  {isolation.level}: {', '.join(isolation.layers) or 'nothing'}")
+    print(f"           hidden data {may} be graded here; a run is ended by {doctors.how_a_run_is_ended(isolation, parts)}")
+    for layer, why in isolation.missing.items():
+        print(f"missing    {layer}: {text.one_line(why, 300)}")
+    for attempt in isolation.unforbidden:
+        print(f"open       a submission could {text.one_line(attempt, 300)}")
+    for part in parts:
+        said = part.purpose if part.works else text.one_line(part.problem, 200)
+        print(f"{'ok' if part.works else 'missing':10} {part.name}: {said}")
+        if not part.works:
+            print(f"{'':10} without it: {part.cost}")
+    for remedy in dict.fromkeys(part.remedy for part in parts if not part.works):
+        print(f"to get     {', '.join(part.name for part in parts if part.remedy == remedy and not part.works)}:")
+        print(f"{'':10} {remedy}")
+    for name, report in controls.items():
+        points = "-" if report.points is None else f"{report.points:.3f}"
+        print(
+            f"{'scored':10} {name}: {report.verdict}, {points} of {report.max_points:g} points {_shown(report.message, 300)}".rstrip()
+        )
+    if not doctors.is_sound(controls):
+        print("broken     the reference must be graded and beat the others, which must be graded with 0 points")
+    for name, version in environment.items():
+        print(f"{name:10} {version}")
+    if missing:
+        print(f"packages   not installed, though the rubric lists them: {', '.join(missing)} (pip install {' '.join(missing)})")
+
+
 def _print_check(report: Report, rules: Rubric, isolation: Isolation) -> None:
     points = "-" if report.points is None else f"{report.points:.3f}"
     print(f"{report.verdict}: {points} of {report.max_points:g} points on the public validation data")
@@ -334,7 +387,9 @@ def _print_check(report: Report, rules: Rubric, isolation: Isolation) -> None:
         print("--- what it printed ---")
         print(text.clean(report.log, 8_000).rstrip())
         print("-----------------------")
-    if isolation.missing:
+    if not isolation.layers:
+        print("isolation none: nothing kept this code from your files; the result is practice, the official run is confined")
+    elif isolation.missing:
         lacking = "; ".join(f"{layer}: {_shown(why, 200)}" for layer, why in isolation.missing.items())
         print(f"isolation {isolation.level} ({lacking})")
 

@@ -18,12 +18,13 @@ from grader.errors import GraderError, UsageError
 from grader.evaluate import Evaluator
 from grader.ledger import Ledger
 from grader.pipeline import Bench, Station, grade, recall
-from grader.records import Graded, Upload
+from grader.records import LAYERS, Graded, Isolation, Upload
 from grader.rubric import Rubric
 from grader.sandbox import SEED, PublicData, Sandbox
 from grader.task import Instance, reference_folder
 
-HIDDEN_DATA_LEVELS = ("L3", "L2")
+
+_NOTHING_RUN = "nothing was run (see `grade.py doctor`)"
 
 
 def reference_upload() -> Upload:
@@ -52,28 +53,34 @@ def open_bench(
 ) -> Iterator[Bench]:
     """Sandbox, evaluator and instances made ready. Hidden splits where the instances have them, else validation.
 
-    Raises UsageError where ``isolation`` is "strict" and this machine can't confine submissions well enough.
+    ``isolation`` is "strict", "best" (whatever the machine offers) or "none" (practice on one's own code). Raises UsageError
+    where it is "strict" and this machine can't confine submissions well enough.
     """
     torch.set_num_threads(1)  # workers are threads; and a fixed order of summation gives the same bits each time
     evaluator = Evaluator(device)
     try:
-        sandbox = Sandbox(rubric, forbidden=forbidden, without=without).__enter__()
+        sandbox = Sandbox(rubric, forbidden=forbidden, without=LAYERS if isolation == "none" else without).__enter__()
     except GraderError as error:
-        raise UsageError(f"no sandbox: {error}; nothing was run (see `grade.py doctor`)") from None
+        raise UsageError(f"no sandbox: {error}; {_NOTHING_RUN}") from None
     stations: list[Station] = []
     try:
-        level = sandbox.isolation.level
-        if isolation == "strict" and level not in HIDDEN_DATA_LEVELS:
-            lacking = "; ".join(f"{layer}: {why}" for layer, why in sandbox.isolation.missing.items())
-            raise UsageError(
-                f"isolation is {level}, hidden data needs L2 or better ({lacking}); nothing was run (see `grade.py doctor`)"
-            )
+        if isolation == "strict" and not sandbox.isolation.guards_hidden_data:
+            raise UsageError(f"no sandbox: {_what_is_missing(sandbox.isolation)}; {_NOTHING_RUN}")
         stations += [_station(instance, evaluator) for instance in instances]
         yield Bench(sandbox, evaluator, tuple(stations), _circumstances(rubric, sandbox, evaluator), ledger)
     finally:
         sandbox.close()
         for station in stations:
             os.close(station.data.fd)
+
+
+def _what_is_missing(isolation: Isolation) -> str:
+    """Why hidden data is refused, in one sentence."""
+    lacking = isolation.missing
+    if {"namespaces", "landlock"} <= lacking.keys():
+        return f"Landlock and user namespaces are both missing, and hidden data needs one of them ({lacking['namespaces']})"
+    needed = [layer for layer in ("seccomp", "capabilities", "descriptors", "environment") if layer in lacking]
+    return f"isolation is {isolation.level}, hidden data needs L2 ({'; '.join(f'{layer}: {lacking[layer]}' for layer in needed)})"
 
 
 def grade_all(

@@ -11,7 +11,7 @@ from grader import intake, weights
 from grader.errors import GraderError, SubmissionError
 from grader.evaluate import Evaluator, Samples
 from grader.ledger import Ledger
-from grader.records import Failure, Graded, Outcome, Run, Stage, Submission, Upload
+from grader.records import Failure, Graded, Isolation, Outcome, Run, Stage, Submission, Upload
 from grader.sandbox import PublicData, Sandbox
 
 ATTEMPTS = 3  # at a run in which the grader itself fails, not counting what a neighbour's failure has cost
@@ -75,7 +75,16 @@ def _on_every_instance(
         if outcome is None:
             return None
         outcomes.append(outcome)
-    return Graded(upload, submission.sha256, tuple(outcomes), submission.notes)
+    isolation = bench.sandbox.isolation
+    return Graded(upload, submission.sha256, tuple(outcomes), (*submission.notes, *_caveats(isolation)), isolation.level)
+
+
+def _caveats(isolation: Isolation) -> tuple[str, ...]:
+    """What everybody who reads the report must know of a run that was not confined as hidden data needs it."""
+    if isolation.guards_hidden_data:
+        return ()
+    lacking = ", ".join(isolation.missing) or "nothing"
+    return (f"run with isolation {isolation.level}, below the L2 that hidden data needs (missing: {lacking}): for practice only",)
 
 
 def _recall(submission: Submission, station: Station, bench: Bench) -> Outcome | None:
@@ -94,7 +103,8 @@ def _read(upload: Upload) -> Submission | Failure:
 
 def _nowhere(upload: Upload, failure: Failure, bench: Bench) -> Graded:
     """A submission that could not be read, and so failed on every instance."""
-    return Graded(upload, intake.digest_of(upload), tuple(_failed(station, failure) for station in bench.stations))
+    outcomes = tuple(_failed(station, failure) for station in bench.stations)
+    return Graded(upload, intake.digest_of(upload), outcomes, isolation=bench.sandbox.isolation.level)
 
 
 def _run(submission: Submission, station: Station, bench: Bench) -> Outcome:

@@ -123,7 +123,8 @@ class Graded:
     sha256: str | None  # None when the bytes could not be read
     outcomes: tuple[Outcome, ...]
     notes: tuple[str, ...] = ()
-    name: str = field(default="")  # roster name, where there is a roster
+    isolation: str = ""  # the level under which it ran; see Isolation
+    name: str = ""  # roster name, where there is a roster
     email: str = ""
 
 
@@ -151,3 +152,7 @@ class Isolation:
     layers: tuple[str, ...]  # in force, in the order in which they are applied
     missing: Mapping[str, str] = field(default_factory=dict)  # layer -> why it is not in force
     unforbidden: tuple[str, ...] = ()  # of what the probe tries elsewhere, what no layer here forbids
+
+    @property
+    def guards_hidden_data(self) -> bool:
+        return self.level in ("L3", "L2")

@@ -121,19 +121,19 @@ def _must_fail(plan: Plan) -> dict[str, tuple[frozenset[str], Attempt]]:
     attempts |= {
         "open a TCP socket": (filtered, lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM).close()),
         "open a netlink socket": (filtered, lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW).close()),
-        "new user namespace": (filtered, lambda: kernel.syscall("unshare", kernel.CLONE_NEWUSER)),
-        "mount": (filtered | {"capabilities"}, lambda: kernel.mount("tmpfs", plan.scratch, "tmpfs", 0)),
+        "make a user namespace": (filtered, lambda: kernel.syscall("unshare", kernel.CLONE_NEWUSER)),
+        "mount a file system": (filtered | {"capabilities"}, lambda: kernel.mount("tmpfs", plan.scratch, "tmpfs", 0)),
         "trace its warden": (filtered, lambda: kernel.syscall("ptrace", 16, os.getppid(), 0, 0)),
         "signal its warden": (signals, lambda: os.kill(os.getppid(), 0)),
         "read its warden's environment": (belongings | {"capabilities"}, lambda: _open(f"/proc/{os.getppid()}/environ")),
-        "io_uring": (filtered, lambda: kernel.syscall("io_uring_setup", 1, 0)),
-        "keyrings": (filtered, lambda: kernel.syscall("keyctl", 0, -3, 0)),
-        "become root": (filtered | {"own user", SEARCHING_USER}, lambda: os.setuid(0)),
+        "use io_uring": (filtered, lambda: kernel.syscall("io_uring_setup", 1, 0)),
+        "use keyrings": (filtered, lambda: kernel.syscall("keyctl", 0, -3, 0)),
+        "change its user": (filtered | {"own user", SEARCHING_USER}, lambda: os.setuid(0)),
         "write beside the libraries": (
             belongings,
             lambda: _open(os.path.dirname(os.__file__), os.O_TMPFILE | os.O_WRONLY),
         ),
-        "shared memory without a file": (filtered, lambda: mmap.mmap(-1, mmap.PAGESIZE).close()),
+        "share memory that nobody counts": (filtered, lambda: mmap.mmap(-1, mmap.PAGESIZE).close()),
     }
     if plan.namespaces:
         attempts["see a foreign process"] = (frozenset({"namespaces"}), _see_a_foreign_process)

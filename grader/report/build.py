@@ -65,6 +65,7 @@ def report(graded: Graded, rubric: Rubric, reference: tuple[Outcome, ...] | None
         notes=_notes(graded.notes),
         seconds=_finite(sum(outcome.seconds for outcome in outcomes)),
         graded_at=outcomes[0].graded_at or None,
+        isolation=graded.isolation,
     )
 
 

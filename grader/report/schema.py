@@ -96,6 +96,7 @@ class Report(Part):
     notes: list[str]
     seconds: NonNegative | None = Field(description="wall time of all runs; a student sees that of the public instance")
     graded_at: str | None = Field(description="when the first instance was graded: ISO 8601, UTC")
+    isolation: str = Field(description="level of what confined it: L3 (best) to L0 (nothing)")
 
 
 class IsolationReport(Part):

@@ -29,13 +29,12 @@ try:
     from grader import intake, pipeline, task
     from grader import rubric as rubrics
     from grader.errors import GraderError, UsageError
-    from grader.evaluate import Evaluator, find_device
+    from grader.evaluate import find_device
     from grader.ledger import Ledger
     from grader.records import Graded, Isolation, Upload
     from grader.report import advice, build, text, write
     from grader.report.schema import Grades, Report, to_json
     from grader.rubric import Rubric
-    from grader.sandbox import Sandbox
 except ModuleNotFoundError as missing:
     sys.exit(f"the package {missing.name!r} is not installed for this Python: run 'make setup' and use .venv/bin/python")
 except KeyboardInterrupt:  # while torch loads

@@ -23,7 +23,6 @@ from grader.rubric import Rubric
 from grader.sandbox import SEED, PublicData, Sandbox
 from grader.task import Instance, reference_folder
 
-
 _NOTHING_RUN = "nothing was run (see `grade.py doctor`)"
 
 

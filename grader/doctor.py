@@ -1,4 +1,4 @@
-"""Examines an installation: what the machine has to confine submissions with, and whether known submissions score as they must."""
+"""Examines an installation: what the machine confines submissions with, and whether known ones score as they must."""
 
 from __future__ import annotations
 

@@ -6,12 +6,16 @@ public validation split), ``limits`` and ``allow`` (keys instead of the rubric's
 Of an attack also ``needs``: the layers each of which stops it, so that with all of them off it must succeed, and to succeed
 is to end with target.breach(). ``only: root`` or ``only: user`` says for whom it bites, and ``unsafe`` why it never runs
 without its layers. An attack finds ``target`` beside it, see cases/target.py.
+
+Of an honest one perhaps ``wants``: layers which it can't be graded without, ``otherwise`` being what is expected then ("any" where it
+depends on where things lie).
 """
 
 from __future__ import annotations
 
 import importlib.metadata
 import os
+import random
 import secrets
 import shutil
 import signal
@@ -20,19 +24,22 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from grader import batch, pipeline, rubric, task
+from grader.pipeline import Bench
 from grader.records import LAYERS, Outcome, Upload
-from grader.rubric import AllowSection, LimitsSection, Rubric
+from grader.report import build, write
+from grader.rubric import AllowSection, InstancesSection, LimitsSection, Rubric
 
 FOLDER = Path(__file__).parent / "cases"
-_KEYS = {"expect", "stage", "message", "points", "limits", "allow", "packages", "needs", "only", "unsafe"}
+_KEYS = {"expect", "stage", "message", "points", "limits", "allow", "packages", "needs", "only", "unsafe", "wants", "otherwise"}
 _SCRATCH_PROCESS = """
 import signal, sys, time
 sys.path.insert(0, {root!r})
@@ -59,6 +66,12 @@ class Case:
     needs: frozenset[str] | None = None
     only: str | None = None
     unsafe: str | None = None
+    wants: tuple[str, ...] = ()
+    otherwise: Mapping[str, str] = field(default_factory=dict)
+
+    def under(self, layers: Collection[str]) -> Case:
+        """What is expected where these layers are in force."""
+        return self if set(self.wants) <= set(layers) else replace(self, points=None, **self.otherwise)
 
     @property
     def submission(self) -> Path:
@@ -88,6 +101,7 @@ def load(path: Path) -> Case:
     return Case(
         path.name,
         packages=tuple(found.pop("packages", ())),
+        wants=tuple(found.pop("wants", ())),
         points=tuple(points) if points else None,
         needs=None if needs is None else frozenset(needs),
         **found,
@@ -115,7 +129,7 @@ def hand_in(case: Case, target: Target, place: Path, student: str | None = None)
         if path.is_dir():
             shutil.copytree(path, folder)
         else:
-            folder.mkdir()
+            folder.mkdir(parents=True)
             shutil.copy(path, folder / "prune.py")
         (folder / "target.py").write_text(target.source())
         path = folder
@@ -126,7 +140,9 @@ def what_differs(case: Case, outcome: Outcome) -> list[str]:
     """Where the outcome is not the one that the case expects."""
     failure = outcome.failure
     wrong = []
-    if outcome.verdict != case.expect:
+    if case.expect == "any":
+        pass
+    elif outcome.verdict != case.expect:
         wrong.append(f"{outcome.verdict} instead of {case.expect}: {failure and (failure.stage, failure.message)}")
     elif failure:
         if case.stage not in (None, failure.stage):
@@ -267,3 +283,119 @@ def _strangers() -> Iterator[str]:
                     yield entry.name
             except OSError:
                 continue
+
+
+# --- all of it in one batch -------------------------------------------------------------------------------------------
+
+RULES = rubric.load(FOLDER.parent.parent / "rubric.yaml").model_copy(update={"instances": InstancesSection(hidden=0)})
+_BYSTANDERS = {
+    "magnitude": FOLDER.parent.parent / "submissions" / "magnitude.py",
+    "fine_tunes": FOLDER / "fine_tunes" / "submission.py",
+}
+
+
+@dataclass(slots=True)
+class Pass:
+    """What came of one pass of the corpus as one identity."""
+
+    seed: int
+    layers: frozenset[str] = frozenset()
+    cases: int = 0
+    seconds: float = 0.0
+    wrong: dict[str, list[str]] = field(default_factory=dict)  # case -> what it should not have done
+    bystanders: int = 0  # runs of honest submissions beside them
+    bystanders_changed: list[str] = field(default_factory=list)
+    leftovers: list[str] = field(default_factory=list)
+    leaks: list[str] = field(default_factory=list)
+
+    @property
+    def breaches(self) -> list[str]:
+        return [name for name, found in self.wrong.items() if any("BREACH" in one for one in found)]
+
+
+def run_all(
+    folder: Path, *, without: Collection[str] = (), workers: int = 2, only: str = "", progress: Callable[[str], None] = print
+) -> Pass:
+    """Grade every case on the public instance's hidden split, shuffled, in one batch for each set of rules.
+
+    ``folder`` takes the secret, the uploads and the students' reports. The seed of the shuffle is in the result.
+    """
+    started, found = time.monotonic(), Pass(secrets.randbelow(1 << 32))
+    cases = [case for case in CASES if only in case.name]
+    random.Random(found.seed).shuffle(cases)
+    groups: dict[str, list[Case]] = {}
+    for case in cases:
+        groups.setdefault(rules_of(case, RULES).model_dump_json(), []).append(case)
+    (home := folder / "home").mkdir()
+    problem = task.load(RULES, folder, home)
+    (aim := folder / "target").mkdir()
+    before = world()
+    with target(aim) as aimed_at:
+        hidden = _hidden_words(problem, home, aimed_at)
+        for number, group in enumerate(groups.values()):
+            place = folder / f"batch-{number}"
+            place.mkdir()
+            rules = rules_of(group[0], RULES)
+            with batch.open_bench(
+                rules, problem.instances, isolation="best", device="cpu", forbidden=(home, aim / "hidden"), without=without
+            ) as bench:
+                found.layers = frozenset(bench.sandbox.isolation.layers)
+                _run_group(group, bench, aimed_at, place, workers, found)
+            found.leaks += _leaks(place / "out", hidden)
+            progress(f"{number + 1} of {len(groups)} sets of rules, {found.cases} cases")
+    found.leftovers = leftovers(before)
+    found.seconds = time.monotonic() - started
+    return found
+
+
+def _run_group(group: Sequence[Case], bench: Bench, aimed_at: Target, place: Path, workers: int, found: Pass) -> None:
+    """One batch, with two bystanders at random places among the rest; who they are alone is measured before."""
+    bystanders = [Upload(f"{name}-{secrets.token_hex(6)}", path.name, str(path), path) for name, path in _BYSTANDERS.items()]
+    alone = [pipeline.grade(upload, bench).outcomes[0].measurement for upload in bystanders]
+    by_student = {f"{case.name}-{secrets.token_hex(6)}": case for case in group}
+    uploads = [hand_in(case, aimed_at, place / student, student) for student, case in by_student.items()]
+    for upload in bystanders:
+        uploads.insert(random.Random(found.seed).randrange(len(uploads) + 1), upload)
+    graded = batch.grade_all(uploads, bench, workers=workers, fresh=False, on_graded=lambda one: None)
+    reports = []
+    for one in graded:
+        (outcome,) = one.outcomes
+        reports.append(build.report(one, bench_rules(group), None))
+        if case := by_student.get(one.upload.student):
+            found.cases += 1
+            if wrong := what_differs(case.under(found.layers), outcome):
+                found.wrong[case.name] = wrong
+    after = [next(one for one in graded if one.upload is upload).outcomes[0].measurement for upload in bystanders]
+    found.bystanders += len(after)
+    found.bystanders_changed += [
+        upload.student for upload, first, second in zip(bystanders, alone, after, strict=True) if not first or first != second
+    ]
+    grades = build.grades(reports, bench_rules(group), "0" * 64, bench.sandbox.isolation, {}, None)
+    write.write_batch(place / "out", grades, bench_rules(group))
+
+
+def bench_rules(group: Sequence[Case]) -> Rubric:
+    return rules_of(group[0], RULES)
+
+
+def _hidden_words(problem: task.Task, home: Path, aimed_at: Target) -> list[bytes]:
+    """What no student may ever see, in the forms in which it would most likely be seen."""
+    (instance,) = problem.instances
+    assert instance.hidden
+    rows = [instance.hidden.inputs[0, :4], instance.hidden.targets[0, :4]]
+    secret = (home / "secret").read_text().strip()
+    return [
+        secret.encode(), bytes.fromhex(secret), aimed_at.canary.encode(), str(home).encode(),
+        *(row.tobytes() for row in rows), *(repr(float(row[0])).encode() for row in rows),
+    ]  # fmt: skip
+
+
+def _leaks(out: Path, hidden: Sequence[bytes]) -> list[str]:
+    """Files for students' eyes that hold something hidden, or the name of another student."""
+    students = {path.name for path in (out / "students").iterdir()}
+    found = []
+    for path in (out / "students").glob("*/*"):
+        content = path.read_bytes()
+        words = [*hidden, *(student.encode() for student in students - {path.parent.name})]
+        found += [f"{path.relative_to(out)} holds {word!r}" for word in words if word in content]
+    return found

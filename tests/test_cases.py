@@ -76,7 +76,8 @@ def points_of(outcome: Outcome, graded: Graded, rules: Rubric) -> float:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_case_gets_its_verdict(case: Case, run: Callable[[Case], Graded]) -> None:
+def test_a_case_gets_its_verdict(case: Case, run: Callable[[Case], Graded], bench_for: Callable[[Case], Bench]) -> None:
+    case = case.under(bench_for(case).sandbox.isolation.layers)
     graded = run(case)
     (outcome,) = graded.outcomes
     assert corpus.what_differs(case, outcome) == []

@@ -14,6 +14,7 @@ import resource
 import signal
 import site
 import stat
+import sys
 import sysconfig
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -121,17 +122,26 @@ def build_private_root(plan: Plan) -> None:
     for folder in ("proc", "tmp", "dev/shm", "etc"):
         os.makedirs(f"{root}/{folder}")
     Path(root, "etc/passwd").write_text(f"student:x:{STUDENT_UID}:{STUDENT_UID}::/tmp:/bin/false\n")
+    Path(root, "etc/group").write_text(f"student:x:{STUDENT_UID}:\n")
     flags = kernel.MS_NOSUID | kernel.MS_NODEV
     owner = f"uid={STUDENT_UID},gid={STUDENT_UID},mode=700,size={plan.file_bytes},nr_inodes=65536"
     kernel.mount("proc", f"{root}/proc", "proc", flags | kernel.MS_NOEXEC)
     kernel.mount("tmpfs", f"{root}/tmp", "tmpfs", flags, owner)
     kernel.mount("tmpfs", f"{root}/dev/shm", "tmpfs", flags, owner)
     # After /tmp, which would hide an environment that lies below it.
-    programs = tuple(path for path in _PROGRAMS if plan.allow_exec and os.path.exists(path))
-    for path in _outermost((*plan.readable, *_DEVICES, *programs)):
+    for path in _outermost((*plan.readable, *_DEVICES, *(_programs() if plan.allow_exec else ()))):
         _show(path, root)
     kernel.make_read_only(root, recursive=False)
     kernel.pivot_root(root)
+
+
+def _programs() -> tuple[str, ...]:
+    """Where programs lie, with this interpreter by each name on the way to it and its headers: torch.compile starts it."""
+    names = [sys.executable]
+    while os.path.islink(names[-1]):
+        names.append(os.path.normpath(os.path.join(os.path.dirname(names[-1]), os.readlink(names[-1]))))
+    paths = (*_PROGRAMS, *names, os.path.join(sys.prefix, "pyvenv.cfg"), sysconfig.get_path("include"))
+    return tuple(path for path in paths if os.path.exists(path))
 
 
 def _outermost(paths: Iterable[str]) -> list[str]:
@@ -255,8 +265,8 @@ def _tasks_of_this_user() -> int:
 
 def _landlock_rules(plan: Plan) -> list[tuple[str, int]]:
     execute = kernel.LL_EXECUTE if plan.allow_exec else 0
-    rules = [(path, kernel.LL_READ | execute) for path in (*plan.readable, "/etc/passwd")]
-    rules += [(path, kernel.LL_READ | execute) for path in _PROGRAMS if plan.allow_exec]
+    rules = [(path, kernel.LL_READ | execute) for path in (*plan.readable, "/etc/passwd", "/etc/group")]
+    rules += [(path, kernel.LL_READ | execute) for path in (_programs() if plan.allow_exec else ())]
     rules += [(path, kernel.LL_READ) for path in _PROC_FILES]
     rules += [(path, kernel.LL_READ_FILE | kernel.LL_WRITE_FILE) for path in _DEVICES]
     rules.append((plan.scratch, kernel.LL_WRITE | execute))

@@ -20,6 +20,7 @@ _MESSAGE, _TRACEBACK, _NOTE, _NOTES = 4_000, 24_000, 400, 20  # characters; a re
 _FIRST_LINES = 500  # characters of an exception that the message repeats; the traceback has all of it
 _MEMORY_WORDS = ("can't allocate memory", "not enough memory", "Cannot allocate memory", "out of memory")
 _CELL = re.compile(r"# cell (\d+) of ['\"](.+)['\"]$")  # what intake writes above each cell of a notebook
+_WORKER_ENDED = re.compile(r"^[\w.]+: .*$", re.MULTILINE)  # the last such line of a worker's traceback says why
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -84,9 +85,16 @@ def _claim(mistake: hints.Mistake) -> tuple[str, str]:
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError | OSError) and any(w in text for w in _MEMORY_WORDS)):
         asked = f"more memory was asked for than limits.memory_bytes in rubric.yaml allows ({text[:300]})"
         return "out_of_memory", f"{asked}; work in smaller batches and keep fewer copies"
-    shown = " ".join(text.split())  # on one line
+    shown = " ".join(_to_the_point(text).split())  # on one line
     shown = shown if len(shown) <= _FIRST_LINES else f"{shown[:_FIRST_LINES]} ..."
     return "raised", _joined(shown, hints.hint(mistake))
+
+
+def _to_the_point(text: str) -> str:
+    """Without a worker's traceback, which a DataLoader puts before the reason, and PyTorch's advice to its developers."""
+    caught, found, inner = text.partition("\nOriginal Traceback (most recent call last):")
+    lines = _WORKER_ENDED.findall(inner) if found else []
+    return f"{caught.rstrip('.')}: {lines[-1]}" if lines else text.partition("\nSet TORCHDYNAMO_VERBOSE=1")[0]
 
 
 def _joined(message: str, hint: str) -> str:

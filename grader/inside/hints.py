@@ -23,6 +23,8 @@ from pathlib import Path
 import torch
 import torch.nn.utils.prune as library_prune
 
+from grader.inside import packages
+
 ASSIGNMENT_NAMES = (
     "MLP", "train_loader", "validation_loader", "data_loader", "device", "get_sparsity", "compute_error", "score", "points",
 )  # fmt: skip
@@ -45,7 +47,24 @@ _HELD_OUT = re.compile(r"(?:test|val|valid|validation)_?(?:data)?_?(?:loader|set
 _TRAINING = re.compile(r"(?:train|training)?_?(?:data)?_?(?:loader|set|data)$|[xXyY](?:_?train)?$")
 _NO_DEVICE = re.compile(
     r"not compiled with CUDA|No CUDA GPUs|NVIDIA driver|CUDA driver|CUDA error|linked with support for mps|MPS backend"
-    r"|[Cc]annot access accelerator|no accelerator|[Ii]nvalid device"
+    r"|[Cc]annot access accelerator|no accelerator|[Ii]nvalid device|Cannot get CUDA generator"
+)
+_DEVICE_ERRORS = (AssertionError, RuntimeError, TypeError, ValueError)
+_NO_SCREEN = re.compile(r"Qt binding|Cannot load backend|interactive framework|no display|\$DISPLAY|init\.tcl")
+_NO_TERMINAL = (errno.ENOTTY, errno.ENXIO)  # of os.get_terminal_size() and os.getlogin()
+_WITHOUT_PROGRAMS = "use Python and the listed packages instead"
+_NO_SHARING = "on this machine the processes of a submission can't share memory, so work in one"
+_REFUSED = re.compile(r"Read-only file system|strerror: Permission denied")  # the latter says torch.save
+_EXEC = "(allow.exec in rubric.yaml)"
+_INSTALLS = re.compile(r"\b(?:pip3?|conda|ensurepip)\b")
+_INSTALLERS = ("pip", "conda", "ensurepip", "pkg_resources", "setuptools")
+# What a submission calls where only the call itself, and no file, was denied.
+_DENIED_CALLS = (
+    (r"\bos\.(?:exec[lv]|posix_spawn|spawn)|\bpty\.", f"submissions can't start programs {_EXEC}"),
+    (r"nice|priority|affinity|sched_", "the grader shares the processors out, so leave it out"),
+    (r"kill", "a submission can signal its own processes alone"),
+    (r"\bchmod\b|\bshutil\.(?:copy|copy2|copytree|move)\b", "rights of files can't be changed here; shutil.copyfile leaves them"),
+    (r"\bmmap\.|memfd", "share memory through multiprocessing.shared_memory, or a file"),
 )
 _NO_NETWORK = re.compile(r"internet connection|name resolution|Name or service not known|Network is unreachable")
 _NEWER_SYNTAX = re.compile(r"\s*(?:type[ \t]+\w+[ \t]*[\[=]|(?:async[ \t]+)?def[ \t]+\w+\[|class[ \t]+\w+\[)")
@@ -126,16 +145,27 @@ def _missing_module(mistake: Mistake) -> str:
     if top == "submission" and rest:
         return f"hand in {rest.replace('.', '/')}.py together with it, in one folder or zip"
     if top == "assignment":
-        return f"the module 'assignment' has {', '.join(ASSIGNMENT_NAMES)}"
+        reloaded = "spec not found" in mistake.text
+        return "leave the reload out" if reloaded else f"the module 'assignment' has {', '.join(ASSIGNMENT_NAMES)}"
     if top in sys.modules or (mistake.folder / top).exists():
         return ""
     listed = [_IMPORT_NAMES.get(name, name) for name in mistake.packages]
-    if near := "sklearn" if top.startswith("scikit") else _nearest(top, [*listed, *sys.stdlib_module_names]):
+    if near := _meant_module(top, listed):
         return f"did you mean {near!r}?"
+    importable = f"{', '.join(listed)} (allow.packages in rubric.yaml)"
+    if top in _INSTALLERS:
+        return f"nothing can be installed while grading; submissions may import {importable}"
     return (
-        f"{top!r} is neither a file of the submission nor a package that submissions may import: "
-        f"{', '.join(listed)} (allow.packages in rubric.yaml); nothing can be installed while grading"
+        f"{top!r} is neither a file of the submission nor a package that submissions may import: {importable}; "
+        "nothing can be installed while grading"
     )
+
+
+def _meant_module(name: str, listed: Iterable[str]) -> str:
+    """Of Python's own only what is very near: most packages that are not here resemble one."""
+    if name.startswith("scikit"):
+        return "sklearn"
+    return _nearest(name, listed) or _nearest(name, sys.stdlib_module_names, cutoff=0.85)
 
 
 def _wrong_import(mistake: Mistake) -> str:
@@ -143,6 +173,19 @@ def _wrong_import(mistake: Mistake) -> str:
     if not isinstance(error, ImportError) or error.name != "assignment":
         return ""
     return f"it has {', '.join(ASSIGNMENT_NAMES)}; the test data stay with the grader"
+
+
+def _hidden_by_library(mistake: Mistake) -> str:
+    """The submission's own module was meant, but a library has its name."""
+    error = mistake.error
+    owner = error.obj if isinstance(error, AttributeError) else None
+    name = getattr(owner, "__name__", "") if isinstance(owner, types.ModuleType) else getattr(error, "name", None)
+    top = str(name or "").partition(".")[0]
+    if not isinstance(error, ImportError | AttributeError) or not packages.is_library(top):
+        return ""
+    source = re.compile(rf"(?:.*/)?{re.escape(top)}(?:\.py|/.*\.py)")
+    own = next(filter(source.fullmatch, _files_in(mistake.folder)), "")
+    return f"'import {top}' gives the library of that name and not the submission's {own}, so rename that" if own else ""
 
 
 def _undefined_name(mistake: Mistake) -> str:
@@ -187,7 +230,9 @@ def _missing_attribute(mistake: Mistake) -> str:
 def _device(mistake: Mistake) -> str:
     if "on the same device" in mistake.text:
         return "bring everything to one device: from assignment import device"
-    if not _NO_DEVICE.search(mistake.text) or not isinstance(mistake.error, AssertionError | RuntimeError | ValueError):
+    if not _NO_DEVICE.search(mistake.text) or not isinstance(
+        mistake.error, AssertionError | RuntimeError | ValueError | TypeError
+    ):
         return ""
     return "a submission must also run without a GPU: use the device that it is given (from assignment import device)"
 
@@ -206,18 +251,24 @@ def _torch_habits(mistake: Mistake) -> str:
 
 
 def _programs(mistake: Mistake) -> str:
-    if mistake.passed_through("popen_spawn", "popen_forkserver", "resource_tracker"):
-        return "only multiprocessing's start method 'fork' works here, because others start programs"
-    if not re.search(r"not permitted|[Pp]ermission denied", mistake.text):
+    if mistake.passed_through("/torch/utils/cpp_extension.py") and re.search(r"Ninja|PermissionError", mistake.text):
+        return "C++ extensions need programs that are not here, so write it in Python"
+    if mistake.passed_through("matplotlib/texmanager.py"):
+        return "figures are drawn without the program latex, so leave 'usetex' out"
+    if "PermissionError" not in mistake.text:
         return ""
     if mistake.passed_through("/torch/_inductor/", "/torch/_dynamo/"):
-        return "torch.compile starts a compiler, and submissions can't start programs (allow.exec in rubric.yaml); leave it out"
-    if mistake.passed_through(subprocess.__file__):
-        return "submissions can't start programs (allow.exec in rubric.yaml); use Python and the listed packages instead"
-    return ""
+        return f"torch.compile starts a compiler, and submissions can't start programs {_EXEC}; leave it out"
+    if not mistake.passed_through(subprocess.__file__):
+        return ""
+    listed = ", ".join(_IMPORT_NAMES.get(name, name) for name in mistake.packages)
+    instead = f"what may be imported is there already: {listed}" if _INSTALLS.search(mistake.source) else _WITHOUT_PROGRAMS
+    return f"submissions can't start programs {_EXEC}; {instead}"
 
 
 def _network(mistake: Mistake) -> str:
+    if mistake.passed_through("/torch/distributed/"):
+        return "submissions run without a network, and so without torch.distributed: train in this one process"
     asks = isinstance(mistake.error, OSError) and type(mistake.error).__module__ in ("socket", "urllib.error")
     if asks or mistake.passed_through("socket.py", "urllib/request.py", "http/client.py") or _NO_NETWORK.search(mistake.text):
         return "submissions run without a network; get data from the module 'assignment'"
@@ -226,13 +277,31 @@ def _network(mistake: Mistake) -> str:
 
 def _files(mistake: Mistake) -> str:
     error = mistake.error
-    if isinstance(error, PermissionError):
-        return "the sandbox denied this; a submission may read and write only its own folder"
+    if "unable to open shared memory" in mistake.text:
+        return _NO_SHARING
+    if isinstance(error, PermissionError) or _REFUSED.search(mistake.text):
+        return _denied(mistake)
+    if not isinstance(error, OSError):
+        return ""
     if isinstance(error, FileNotFoundError):
         return _missing_file(str(error.filename or ""), mistake.folder)
-    if isinstance(error, OSError) and error.errno in (errno.EFBIG, errno.ENOSPC):
+    if error.errno in (errno.EFBIG, errno.ENOSPC):
         return "files may hold at most limits.file_bytes in rubric.yaml"
+    if error.errno == errno.EMFILE:
+        return "too few of the files that it opened were closed; open them in a 'with' block"
     return ""
+
+
+def _denied(mistake: Mistake) -> str:
+    """What the sandbox refused, as far as the exception or the student's own line names it."""
+    for call, instead in _DENIED_CALLS:
+        if re.search(call, mistake.source):
+            return instead
+    if mistake.passed_through("/multiprocessing/", "/concurrent/futures/process.py"):
+        return _NO_SHARING
+    if isinstance(mistake.error, OSError) and mistake.error.filename is None:
+        return "the sandbox denied this call, which reaches beyond the submission; leave it out"
+    return "the sandbox denied this; a submission may read and write only its own folder, and what the module tempfile gives"
 
 
 def _missing_file(name: str, folder: Path) -> str:
@@ -261,18 +330,30 @@ def _files_in(folder: Path) -> Iterable[str]:
             yield os.path.relpath(os.path.join(where, name), folder)
 
 
-def _process_limit(mistake: Mistake) -> str:
+def _processes(mistake: Mistake) -> str:
     error = mistake.error
     forked = isinstance(error, BlockingIOError) and error.errno == errno.EAGAIN
     if forked or "can't start new thread" in mistake.text:
         return "more processes and threads were started than limits.processes in rubric.yaml allows"
+    if "Can't pickle" in mistake.text:
+        return "what other processes run must be a function at the top level of its file, with a name of its own"
+    if mistake.passed_through("multiprocessing/resource_sharer.py"):
+        return "a tensor can be received only while the process that sent it is running; send its .numpy() instead"
     return ""
 
 
 def _surroundings(mistake: Mistake) -> str:
     error = mistake.error
-    if isinstance(error, EOFError) and "reading a line" in mistake.text:
+    if isinstance(error, EOFError) and ("reading a line" in mistake.text or mistake.passed_through("getpass.py")):
         return "nobody can answer input() while a submission is graded"
+    if _NO_SCREEN.search(mistake.text):
+        return "there is no screen here, and matplotlib draws into files by itself; leave it out"
+    if "find terminal" in mistake.text or (isinstance(error, OSError) and error.errno in _NO_TERMINAL):
+        return "there is no terminal here; shutil.get_terminal_size() and getpass.getuser() do without one"
+    if isinstance(error, ValueError) and "maximum limit" in mistake.text:
+        return "what a submission may use is set in rubric.yaml (limits); leave it out"
+    if "unsupported locale" in mistake.text:
+        return "the locale here is C.UTF-8 alone; leave it out"
     if isinstance(error, IndexError) and "argv" in mistake.source:
         return f"no arguments are given while grading; read them below {_MAIN}"
     if isinstance(error, KeyError) and "environ" in mistake.source:
@@ -285,13 +366,13 @@ def _surroundings(mistake: Mistake) -> str:
 
 
 _HINTS: tuple[Callable[[Mistake], str], ...] = (
-    _missing_module, _wrong_import, _undefined_name, _missing_attribute, _device, _torch_habits,
-    _programs, _network, _files, _process_limit, _surroundings,
+    _hidden_by_library, _missing_module, _wrong_import, _undefined_name, _missing_attribute, _device, _torch_habits,
+    _programs, _processes, _network, _files, _surroundings,
 )  # fmt: skip
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, [other for other in known if other != name], n=1, cutoff=0.75)
+def _nearest(name: str, known: Iterable[str], *, cutoff: float = 0.75) -> str:
+    near = difflib.get_close_matches(name, [other for other in known if other != name], n=1, cutoff=cutoff)
     return near[0] if near and len(name) > 2 else ""
 
 

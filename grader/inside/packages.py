@@ -1,7 +1,8 @@
 """Holds submissions to the packages that the rubric lists, so that what works for one student works for every grader.
 
-Whatever else happens to be installed beside the grader is as good as not installed. This is a promise to honest students
-(the same import works everywhere), not a barrier: nothing that an import could reach is worth anything inside.
+Whatever else happens to be installed beside the grader is as good as not installed, and no file of a submission takes a
+library's place. This is a promise to honest students (the same import gives the same module everywhere), not a barrier:
+nothing that an import could reach is worth anything inside.
 """
 
 from __future__ import annotations
@@ -13,30 +14,49 @@ import sys
 from collections.abc import Iterable, Sequence
 from types import ModuleType
 
+_listed: frozenset[str] = frozenset({"assignment"})  # top-level names, with those of what listed packages need
 _unlisted: frozenset[str] = frozenset()
+_library_folders: tuple[str, ...] = ()
 
 
 def prepare(listed: Iterable[str]) -> None:
-    """In the nursery, once: find the installed packages which neither stand in the list nor are needed by one that does."""
-    global _unlisted
+    """In the nursery, once: part the installed packages into those that the list names or needs, and all others."""
+    global _listed, _unlisted
     needed = _with_requirements(listed)
     tops = importlib.metadata.packages_distributions()
-    _unlisted = frozenset(top for top, owners in tops.items() if not any(_canonical(owner) in needed for owner in owners))
+    _listed |= {top for top, owners in tops.items() if any(_canonical(owner) in needed for owner in owners)}
+    _unlisted = frozenset(tops) - _listed
 
 
-def enforce() -> None:
-    """In the child, before the submission is imported."""
-    sys.meta_path[:] = [_ListedPathFinder if finder is importlib.machinery.PathFinder else finder for finder in sys.meta_path]
+def enforce(own_folders: Iterable[str]) -> None:
+    """In the child, before the submission is imported: its folders come last, and ``is_library`` says for which names."""
+    global _library_folders
+    _library_folders = tuple(sys.path)
+    sys.path += dict.fromkeys(own_folders)
+    sys.meta_path[:] = [_Finder if finder is importlib.machinery.PathFinder else finder for finder in sys.meta_path]
 
 
-class _ListedPathFinder(importlib.machinery.PathFinder):
-    """Finds what lies on sys.path, but for unlisted packages: to libraries that look for them they are just not there."""
+def is_library(name: str) -> bool:
+    """Whether ``import name`` gives a library's module even where the submission has a file of that name."""
+    return name in sys.stdlib_module_names or name in _listed
+
+
+class _Finder(importlib.machinery.PathFinder):
+    """Finds what lies on sys.path, but for unlisted packages: to libraries that look for them they are just not there.
+
+    What is no library's name is looked for in the submission first: Python's own ``test`` is nobody's wish.
+    """
 
     @classmethod
     def find_spec(
         cls, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        return None if fullname in _unlisted else super().find_spec(fullname, path, target)
+        find = super().find_spec
+        if path is not None:
+            return find(fullname, path, target)
+        own = [folder for folder in sys.path if folder not in _library_folders]
+        places = (_library_folders, own) if is_library(fullname) else (own, () if fullname in _unlisted else _library_folders)
+        return next(filter(None, (find(fullname, folders, target) for folders in places)), None)
 
 
 def _with_requirements(names: Iterable[str]) -> set[str]:

@@ -15,6 +15,7 @@ import os
 import random
 import struct
 import sys
+import tempfile
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from typing import Any, NoReturn
 import numpy as np
 import torch
 
-from grader.inside import collect, confine, failure, kernel, notebook, packages
+from grader.inside import collect, confine, failure, kernel, notebook, packages, processes, proof
 from grader.inside.warden import Channels
 
 _STDIN, _STDOUT, _STDERR, _RESULT, _SOURCE = range(5)
@@ -44,10 +45,10 @@ class Setting:
 def main(plan: confine.Plan, channels: Channels, setting: Setting, assignment: types.ModuleType) -> NoReturn:
     """The whole life of the confined child."""
     arrays = _map(channels.data, setting.arrays)
-    _arrange_descriptors(channels)
+    _arrange_descriptors(channels, close_others="descriptors" not in plan.without)
     try:
         layers = confine.lock_down(plan)
-        _send({"layers": layers, "wrong": confine.probe(plan)})
+        _send({"layers": layers, **proof.probe(plan, layers)})
     except BaseException as error:
         _send({"broken": f"{type(error).__name__}: {error}"})
         os._exit(70)
@@ -56,6 +57,7 @@ def main(plan: confine.Plan, channels: Channels, setting: Setting, assignment: t
     _settle(folder, files, header["entry"], setting)
     model = _serve(assignment, arrays, setting.scoring)
     notes: list[str] = []
+    processes.prepare(notes.append, programs=plan.allow_exec, shared_memory=plan.namespaces)
     try:
         weights = _run(folder, files, header, model, assignment, notes)
     except failure.FailedError as failed:
@@ -97,13 +99,14 @@ def _map(fd: int, arrays: dict[str, tuple[int, tuple[int, ...]]]) -> dict[str, n
     return {name: flat[start : start + int(np.prod(shape))].reshape(shape) for name, (start, shape) in arrays.items()}
 
 
-def _arrange_descriptors(channels: Channels) -> None:
+def _arrange_descriptors(channels: Channels, *, close_others: bool) -> None:
     """0 reads nothing, 1 and 2 are the log, 3 the result, 4 the source, and no other is left."""
     high = [os.open("/dev/null", os.O_RDONLY), channels.log, channels.log, channels.result, channels.source]
     high = [_duplicate_above(fd) for fd in high]
     for target, fd in enumerate(high):
         os.dup2(fd, target, inheritable=target <= _STDERR)
-    kernel.close_from(len(high))
+    if close_others:
+        kernel.close_from(len(high))
     for fd, name in ((_STDOUT, "stdout"), (_STDERR, "stderr")):
         stream = open(fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
         setattr(sys, name, stream)
@@ -125,11 +128,9 @@ def _settle(folder: Path, files: dict[str, bytes], entry: str, setting: Setting)
     os.chdir(folder)
     scratch = str(folder.parent)
     os.environ.update(HOME=scratch, TMPDIR=scratch, TORCHINDUCTOR_CACHE_DIR=f"{scratch}/inductor", MPLCONFIGDIR=f"{scratch}/mpl")
+    tempfile.tempdir = None  # a package that was imported ahead may have asked for it before the scratch folder was known
     sys.argv = [entry]
-    packages.enforce()
-    # Behind the standard library and before the installed packages, where a script's own folder is looked for.
-    third_party = next((i for i, path in enumerate(sys.path) if path.endswith(("site-packages", "dist-packages"))), len(sys.path))
-    sys.path[third_party:third_party] = list(dict.fromkeys((str((folder / entry).parent), str(folder))))
+    packages.enforce((str((folder / entry).parent), str(folder)))
     torch.set_num_threads(setting.threads)
     random.seed(setting.seed)
     np.random.seed(setting.seed)
@@ -161,7 +162,8 @@ def _import(folder: Path, files: dict[str, bytes], entry: str, notes: list[str])
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
-    sys.modules.setdefault(name, module)
+    if not packages.is_library(name):
+        sys.modules.setdefault(name, module)
     sources = [content.decode("utf-8", "replace") for file, content in files.items() if file.endswith(".py")]
     notebook.prepare(sources, module.__dict__, notes.append)
     spec.loader.exec_module(module)

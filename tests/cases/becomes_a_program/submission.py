@@ -1,0 +1,6 @@
+import os
+import sys
+
+
+def prune(model):
+    os.execv(sys.executable, [sys.executable, 'train.py'])

@@ -1,0 +1,5 @@
+import torch
+
+
+def prune(model):
+    return torch.hub.load('pytorch/vision', 'resnet18')

@@ -1,0 +1,8 @@
+import matplotlib.pyplot as plt
+
+
+def prune(model):
+    plt.rc('text', usetex=True)
+    plt.title('$w$')
+    plt.savefig('weights.png')
+    return model

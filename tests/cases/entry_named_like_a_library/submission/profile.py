@@ -1,0 +1,18 @@
+import cProfile
+import statistics
+
+import torch
+
+
+def zero_small(model, share=0.75):
+    values = torch.cat([p.detach().abs().flatten() for p in model.parameters()])
+    threshold = values.quantile(share)
+    for p in model.parameters():
+        p.data[p.data.abs() <= threshold] = 0
+    return model
+
+
+def prune(model):
+    with cProfile.Profile():
+        assert statistics.mean([1, 3]) == 2
+    return zero_small(model)

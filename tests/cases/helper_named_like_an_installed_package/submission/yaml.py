@@ -1,0 +1,1 @@
+settings = {'share': 0.75}

@@ -1,0 +1,7 @@
+import pip
+
+pip.main(['install', 'tqdm'])
+
+
+def prune(model):
+    return model

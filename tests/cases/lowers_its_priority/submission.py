@@ -1,0 +1,6 @@
+import os
+
+
+def prune(model):
+    os.nice(5)
+    return model

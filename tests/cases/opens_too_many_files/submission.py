@@ -1,0 +1,4 @@
+def prune(model):
+    files = []
+    while True:
+        files.append(open(__file__))

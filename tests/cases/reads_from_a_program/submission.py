@@ -1,0 +1,6 @@
+import os
+
+
+def prune(model):
+    print(os.popen('nvidia-smi').read())
+    return model

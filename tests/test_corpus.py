@@ -1,0 +1,24 @@
+"""The whole corpus at once: hostile submissions in a batch with honest ones, in any order, on this machine's terms.
+
+Every case keeps its verdict, two honest bystanders measure what they measure alone, nothing is left behind, and nothing
+hidden stands in what a student can see. ``benchmarks/corpus.py`` prints the same as a table.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import corpus
+import pytest
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("without", [(), ("namespaces",)], ids=["namespaces", "no-namespaces"])
+def test_a_shuffled_batch_of_the_corpus_harms_nobody(without: tuple[str, ...], tmp_path: Path) -> None:
+    found = corpus.run_all(tmp_path, without=without)
+    assert found.wrong == {}
+    assert found.bystanders_changed == []
+    assert found.leftovers == []
+    assert found.leaks == []
+    assert found.cases == len(corpus.CASES)
+    assert found.layers >= ({"namespaces"} - set(without))

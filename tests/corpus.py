@@ -13,6 +13,7 @@ depends on where things lie).
 
 from __future__ import annotations
 
+import glob
 import importlib.metadata
 import os
 import random
@@ -22,6 +23,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -37,6 +39,7 @@ from grader.pipeline import Bench
 from grader.records import LAYERS, Outcome, Upload
 from grader.report import build, write
 from grader.rubric import AllowSection, InstancesSection, LimitsSection, Rubric
+from grader.sandbox import own_uid
 
 FOLDER = Path(__file__).parent / "cases"
 _KEYS = {"expect", "stage", "message", "points", "limits", "allow", "packages", "needs", "only", "unsafe", "wants", "otherwise"}
@@ -209,8 +212,11 @@ def _runs(pid: int) -> bool:
 def target(folder: Path) -> Iterator[Target]:
     """Set up below ``folder``, and torn down at the end. The grader's environment holds the canary meanwhile."""
     made = Target(folder)
-    with ExitStack() as stack:
+    with ExitStack() as stack, tempfile.TemporaryDirectory(prefix="runs-") as runs:
         stack.callback(made._end)
+        os.chmod(runs, 0o755)  # the users of runs without namespaces must get through
+        stack.callback(setattr, tempfile, "tempdir", tempfile.tempdir)
+        tempfile.tempdir = runs
         path, abstract = folder / "socket", f"prunegrade-target-{os.getpid()}"
         addresses: list[tuple[int, int, Any]] = [
             (socket.AF_UNIX, socket.SOCK_STREAM, str(path)),
@@ -268,21 +274,22 @@ def world() -> dict[str, set[Any]]:
         "shared memory": set(os.listdir("/dev/shm")),
         "System V memory": set(Path("/proc/sysvipc/shm").read_text().splitlines()),
         "mounts": set(Path("/proc/self/mountinfo").read_text().splitlines()),
-        "temporary files": {name for name in os.listdir("/tmp") if name.startswith("prunegrade-run-")},
+        "temporary files": set(glob.glob(f"{tempfile.gettempdir()}/prunegrade-run-*")),
         "control groups": set(Path("/sys/fs/cgroup").rglob(f"prunegrade-{os.getpid()}-*")),
         "processes": set(_strangers()),
     }
 
 
 def _strangers() -> Iterator[str]:
-    """Processes of users that no run may leave behind, and children of the nursery's that are neither warden nor dead."""
+    """Processes of the users that this process gives to its runs, where it is root."""
+    own = {own_uid(slot) for slot in range(16)} - {None}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                if entry.stat().st_uid >= 2_000_000_000:
+                if entry.stat().st_uid in own:
                     yield entry.name
             except OSError:
-                continue
+                continue  # ended meanwhile
 
 
 # --- all of it in one batch -------------------------------------------------------------------------------------------

@@ -6,9 +6,12 @@ never bites is worth nothing. What case.yaml says stands in ``corpus``.
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import corpus
 import pytest
@@ -23,7 +26,7 @@ from grader.sandbox import PublicData, Sandbox
 
 RULES = rubric.load(Path(__file__).parent.parent / "rubric.yaml")
 BITING = [case for case in CASES if case.bites]
-LIFTED = {"cpu_seconds": 10, "wall_seconds": 20}
+T = TypeVar("T")
 
 
 @pytest.fixture(scope="module")
@@ -38,22 +41,46 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> task.Instance:
     return task.public(RULES, home, home)
 
 
+class OneOpen(Generic[T]):
+    """Keeps open what the case before has used, if this one can use it too: the cases come in an order that makes it likely."""
+
+    def __init__(self, opener: Callable[[Case], AbstractContextManager[T]], key: Callable[[Case], object]) -> None:
+        self._opener, self._key = opener, key
+        self._stack = ExitStack()
+        self._open: tuple[object, T] | None = None
+
+    def __call__(self, case: Case) -> T:
+        key = self._key(case)
+        if self._open is None or self._open[0] != key:
+            self.close()
+            self._open = (key, self._stack.enter_context(self._opener(case)))
+        return self._open[1]
+
+    def close(self) -> None:
+        self._open = None
+        self._stack.close()
+
+
+def key_of_rules(case: Case) -> str:
+    return json.dumps([dict(case.limits), dict(case.allow)], sort_keys=True)
+
+
+def key_of_needs(case: Case) -> tuple[list[str], str]:
+    return sorted(case.needs or ()), key_of_rules(case)
+
+
 @pytest.fixture(scope="module")
 def bench_for(instance: task.Instance, target: Target) -> Iterator[Callable[[Case], Bench]]:
-    """A bench of the public instance under a case's rules; one for each set of rules, all open until the module is done."""
-    benches: dict[str, Bench] = {}
-    with ExitStack() as opened:
+    """A bench of the public instance under a case's rules."""
 
-        def get(case: Case) -> Bench:
-            rules = corpus.rules_of(case, RULES)
-            key = rules.model_dump_json()
-            if key not in benches:
-                forbidden = (Path(target.places["HIDDEN"]),)
-                bench = batch.open_bench(rules, [instance], isolation="strict", device="cpu", forbidden=forbidden)
-                benches[key] = opened.enter_context(bench)
-            return benches[key]
+    def opener(case: Case) -> AbstractContextManager[Bench]:
+        forbidden = (Path(target.places["HIDDEN"]),)
+        rules = corpus.rules_of(case, RULES)
+        return batch.open_bench(rules, [instance], isolation="strict", device="cpu", forbidden=forbidden)
 
-        yield get
+    benches = OneOpen(opener, key_of_rules)
+    yield benches
+    benches.close()
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +102,7 @@ def points_of(outcome: Outcome, graded: Graded, rules: Rubric) -> float:
     return points
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", sorted(CASES, key=key_of_rules), ids=lambda case: case.name)
 def test_a_case_gets_its_verdict(case: Case, run: Callable[[Case], Graded], bench_for: Callable[[Case], Bench]) -> None:
     case = case.under(bench_for(case).sandbox.isolation.layers)
     graded = run(case)
@@ -91,30 +118,26 @@ def test_a_case_gets_its_verdict(case: Case, run: Callable[[Case], Graded], benc
 
 
 @pytest.fixture(scope="module")
-def open_sandbox(instance: task.Instance) -> Iterator[Callable[[Case], tuple[Sandbox, PublicData]]]:
-    """A sandbox without what a case needs, and the data of a run in it."""
-    opened: dict[tuple[frozenset[str], str], Sandbox] = {}
-    data = PublicData.of("public", instance.public_arrays())
-    with ExitStack() as stack:
-
-        def get(case: Case) -> tuple[Sandbox, PublicData]:
-            assert case.needs
-            rules = corpus.rules_of(case, RULES)
-            key = (case.needs, rules.model_dump_json())
-            if key not in opened:
-                opened[key] = stack.enter_context(Sandbox(rules, forbidden=(), without=case.needs))
-            return opened[key], data
-
-        yield get
+def data(instance: task.Instance) -> Iterator[PublicData]:
+    made = PublicData.of("public", instance.public_arrays())
+    yield made
+    os.close(made.fd)
 
 
-@pytest.mark.parametrize("case", BITING, ids=lambda case: case.name)
+@pytest.fixture(scope="module")
+def open_sandbox() -> Iterator[Callable[[Case], Sandbox]]:
+    """A sandbox without what a case needs."""
+    sandboxes = OneOpen(lambda case: Sandbox(corpus.rules_of(case, RULES), forbidden=(), without=case.needs or ()), key_of_needs)
+    yield sandboxes
+    sandboxes.close()
+
+
+@pytest.mark.parametrize("case", sorted(BITING, key=key_of_needs), ids=lambda case: case.name)
 def test_an_attack_succeeds_without_the_layers_that_stop_it(
-    case: Case, open_sandbox: Callable[[Case], tuple[Sandbox, PublicData]], target: Target, tmp_path: Path
+    case: Case, open_sandbox: Callable[[Case], Sandbox], data: PublicData, target: Target, tmp_path: Path
 ) -> None:
-    sandbox, data = open_sandbox(case)
     submission = intake.read(corpus.hand_in(case, target, tmp_path))
-    run = sandbox.run(submission, data)
+    run = open_sandbox(case).run(submission, data)
     assert "BREACH" in run.log, (run.failure, run.log)
 
 

@@ -24,7 +24,7 @@ from grader.nursery import START_SECONDS
 from grader.records import Run, Stage
 from grader.rubric import LimitsSection
 
-RECORD_BYTES = 1 << 16
+RECORD_BYTES = 1 << 19  # room for all the texts that inside.failure allows, each character in JSON's twelve bytes
 _RECORDS = 8  # stage and status make two; a flood of further ones ends the run
 _BUSY = 4  # times the wall limit at most, for a run that waits for a processor while the clock is the CPU's
 _END_SECONDS = 60.0  # a warden on a busy machine needs its time; without namespaces nobody else kills so surely
@@ -47,7 +47,8 @@ class _Log:
             self.head += data[:room]
             data = data[room:]
         if data:
-            self.tail = (self.tail + data)[-(self.limit // 4) :]
+            self.tail += data
+            del self.tail[: -(self.limit // 4)]  # in place: a flood must not cost a copy of the tail for each piece
 
     @property
     def truncated(self) -> bool:
@@ -146,6 +147,8 @@ class Conversation:
         report = self._parsed_report()
         failure = None
         if weights is None:
+            # A group of its own counts its kills, so that what else the kernel has killed meanwhile was somebody else's.
+            counted = any(place.files.kills for place, _ in self._group.folders)
             found = evidence.Evidence(
                 claim=status,
                 stage=stage,
@@ -154,7 +157,7 @@ class Conversation:
                 wait_status=report.get("status"),
                 cpu_seconds=float(report.get("cpu_seconds", 0.0)),
                 peak_memory_bytes=int(report.get("peak_memory_bytes", 0)),
-                machine_lacks_memory=bool(report.get("machine_lacks_memory")),
+                machine_lacks_memory=bool(report.get("machine_lacks_memory")) and not counted,
             )
             broken = self._warden_says("broken") or "the warden was lost"
             failure = evidence.failure(found, self._limits, f"a run ended without its warden's report: {broken}")

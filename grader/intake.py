@@ -12,6 +12,7 @@ a .docx or a ``prune.py.txt`` gets its row, which says what is accepted.
 from __future__ import annotations
 
 import codecs
+import errno
 import hashlib
 import io
 import os
@@ -21,32 +22,56 @@ import sys
 import tokenize
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from grader import notebook, unzip
 from grader.errors import GraderError, SubmissionError, UsageError
 from grader.notebook import MAX_SOURCE_BYTES
 from grader.records import Submission, Upload
-from grader.unzip import MAX_TOTAL_BYTES, Files, is_litter, unreadable
+from grader.unzip import (
+    MAX_ENTRIES,
+    MAX_FILE_BYTES,
+    MAX_FILES,
+    MAX_FOLDERS,
+    MAX_TOTAL_BYTES,
+    Files,
+    folders_of,
+    is_installed,
+    is_litter,
+    too_large,
+    unreadable,
+)
 
 ACCEPTED = "a .py, .ipynb or .zip file, or a folder"
+MAX_SOURCES_BYTES = 16 << 20  # of all sources together: each is searched several times
+MAX_NOTES = 20
 
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)  # device names on Windows
-_LIBRARIES = {"torch", "numpy", "scipy", "sklearn", "matplotlib", "tqdm", "IPython", "assignment"}
+# An import of such a name never finds the submission's own file: these are imported already, or stand first on the path.
+_ALWAYS_LIBRARY = {"torch", "numpy", "assignment"} | sys.stdlib_module_names
+# Which of the two an import finds depends on what has been imported before; the last line is what torch imports.
+_PERHAPS_LIBRARY = {
+    "scipy", "sklearn", "matplotlib", "tqdm", "IPython", "joblib", "PIL",
+    "filelock", "fsspec", "jinja2", "mpmath", "networkx", "packaging", "sympy", "typing_extensions",
+}  # fmt: skip
 _COOKIE = re.compile(r"^([ \t\f]*#.*?coding[:=][ \t]*)([-\w.]+)")
 # Encodings that editors write. Codecs such as punycode or unicode_escape are no text encodings of a source.
 _ENCODING = re.compile(r"utf-8|ascii|iso|latin|cp\d|windows|mac|koi8|gb|big5|shift|sjis|euc|tis")
+# Quantifiers that give nothing back (++, *+): a stranger wrote the text, and a long line must not cost its length squared.
 _DEFINES = re.compile(r"^(?:(?:async[ \t]+)?def[ \t]+prune\b|class[ \t]+prune\b|prune[ \t]*(?::[^=\n]+)?=(?!=))", re.MULTILINE)
 # An import may bring prune from a helper; `from torch.nn.utils import prune` is the library's module, not the student's.
 _IMPORTS_PRUNE = re.compile(
-    r"^(?:from[ \t]+(?!torch\b)\S+[ \t]+import[ \t].*\bprune\b|import[ \t]+(?!torch\b).*\bas[ \t]+prune\b)", re.MULTILINE
+    r"^(?:from[ \t]++(?!torch\b)\S++[ \t]++import[ \t].*\bprune\b|import[ \t]++(?!torch\b).*\bas[ \t]++prune\b)", re.MULTILINE
 )
-_IMPORT = re.compile(r"(?:^|[;:])[ \t]*(?:import[ \t]+([\w., \t]+)|from[ \t]+(\w+)[\w.]*[ \t]+import\b)", re.MULTILINE)
-_IMPORT_CALL = re.compile(r"\b(?:__import__|import_module)\([ \t]*['\"](\w+)")
+_IMPORT = re.compile(r"(?:^|[;:])[ \t]*+(?:import[ \t]++([\w., \t]++)|from[ \t]++(\w++)[\w.]*+[ \t]++import\b)", re.MULTILINE)
+_IMPORT_CALL = re.compile(r"\b(?:__import__|import_module)\([ \t]*+['\"](\w++)")
 _OFFICE = re.compile(r"\.(?:docx?|xlsx?|pptx?|odt)$", re.IGNORECASE)
+_ARCHIVE = re.compile(r"\.(?:zip|rar|7z|tar|t?gz|tgz|t?bz2|tbz|t?xz|zst|lzma|cab|arj|lzh|z)$", re.IGNORECASE)
 # What is saved in a source's place, by how it begins, and what to do instead.
 _NO_SOURCE = (
     (re.compile(rb"\s*<(?:!doctype|html|\?xml)", re.IGNORECASE), "a web page", "download the file itself (on GitHub: Raw)"),
@@ -56,6 +81,7 @@ _KINDS = {
     b"PK\x03\x04": "a zip archive",
     b"Rar!": "a RAR archive",
     b"7z\xbc\xaf": "a 7-Zip archive",
+    b"(\xb5/\xfd": "a Zstandard archive",
     b"\x1f\x8b": "a gzip archive",
     b"BZh": "a bzip2 archive",
     b"\xfd7zXZ": "an xz archive",
@@ -85,39 +111,28 @@ def read(upload: Upload) -> Submission:
     """Read one upload into memory. Raises SubmissionError (unreadable, unpack), or GraderError where the disk fails."""
     notes: list[str] = []
     try:
-        mode = os.lstat(upload.path).st_mode
-        if stat.S_ISDIR(mode):
-            raw = _read_folder(upload.path, notes)
-            digest = _digest_of_files(raw)
-            raw = _single_zip_unpacked(raw, notes)
-        elif stat.S_ISREG(mode):
-            data = _read_file(upload.path, MAX_TOTAL_BYTES, upload.name)
-            digest = hashlib.sha256(data).hexdigest()
-            raw = _opened(upload, data, notes)
-        else:
-            raise unreadable(f"{upload.name!r} is a link or a device, expected {ACCEPTED}; hand in the file itself")
+        raw, digest = _contents(upload, notes)
     except OSError as error:
-        raise GraderError(f"{upload.source}: can't be read: {error.strerror or error}") from error
+        inside = isinstance(error.filename, str) and "/" not in error.filename  # names below it are opened one by one
+        which = f"{_printable(error.filename)!r} in it " if inside else ""
+        raise GraderError(f"{upload.source}: {which}can't be read: {error.strerror or error}") from error
     found = _readable(raw, notes)
     entry = _entry(found, notes)
     if entry in found.broken:
         raise found.broken[entry]
     notes += [f"{found.given[name]!r} was left out: {error.failure.message}" for name, error in found.broken.items()]
     notes += _shadowing(found.files, entry)
-    return Submission(sha256=digest, entry=entry, files=found.files, notes=tuple(notes))
+    return Submission(sha256=digest, entry=entry, files=found.files, notes=_capped(notes))
 
 
 def digest_of(upload: Upload) -> str | None:
-    """SHA-256 of an upload that ``read`` has refused, made the same way; None where its bytes can't be read either."""
+    """SHA-256 of an upload that ``read`` has refused, made the same way; None where it can't be read or is too large."""
     try:
-        mode = os.lstat(upload.path).st_mode
-        if stat.S_ISDIR(mode):
+        if stat.S_ISDIR(os.lstat(upload.path).st_mode):
             return _digest_of_files(_read_folder(upload.path, []))
-        if stat.S_ISREG(mode):
-            return _digest_of_file(upload.path)
+        return hashlib.sha256(_read_file(upload.path, MAX_TOTAL_BYTES, upload.name)).hexdigest()
     except (OSError, SubmissionError):
-        pass
-    return None
+        return None
 
 
 def imported_packages(submission: Submission) -> frozenset[str]:
@@ -133,7 +148,8 @@ def imported_packages(submission: Submission) -> frozenset[str]:
         names.update(_IMPORT_CALL.findall(text))
         if re.search(r"\boptim\b", text):
             names.add("torch.optim")
-        for imported, package in _IMPORT.findall(text):
+        for found in _IMPORT.finditer(text):
+            imported, package = found.groups(default="")
             names.add(package)
             names.update(part.split()[0].split(".")[0] for part in imported.split(",") if part.strip())
     return frozenset(names - {""})
@@ -165,14 +181,22 @@ def _is_batch_litter(path: Path) -> bool:
     name = path.name.lower()
     if is_litter(path.name) or name in {"thumbs.db", "desktop.ini"}:
         return True
-    if path.is_dir() or re.search(r"\.(?:py|ipynb)\.txt$", name):
+    if _is_folder(path) or re.search(r"\.(?:py|ipynb)\.txt$", name):
         return False
     return name.startswith("readme") or name.endswith((".md", ".txt", ".csv", ".yaml", ".yml"))
 
 
+def _is_folder(path: Path) -> bool:
+    """A link is none, wherever it leads; ``Path.is_dir`` would go there, and fail where that is forbidden or too long."""
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
 def _named(children: list[tuple[str, Path]]) -> list[Upload]:
     """Give each submission a student id that no other one has, whatever the case."""
-    short = [_file_system_safe(path.name if path.is_dir() else path.stem) for _, path in children]
+    short = [_file_system_safe(path.name if _is_folder(path) else path.stem) for _, path in children]
     students = [
         s if n == 1 else _file_system_safe(path.name) for s, n, (_, path) in zip(short, _counts(short), children, strict=True)
     ]
@@ -216,20 +240,48 @@ def _printable(name: str) -> str:
 # --- reading -------------------------------------------------------------------------------------------------------
 
 
-def _read_file(path: Path, limit: int, name: str) -> bytes:
-    # Neither a link that has come in meanwhile is followed, nor does a FIFO block.
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    with open(os.open(path, flags), "rb") as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise unreadable(f"{name!r} is larger than {limit >> 20} MiB; hand in the sources only")
+def _contents(upload: Upload, notes: list[str]) -> tuple[dict[str, bytes], str]:
+    """The files of an upload, unpacked but otherwise as they came, and its digest."""
+    mode = os.lstat(upload.path).st_mode
+    if stat.S_ISDIR(mode):
+        files = _read_folder(upload.path, notes)
+        return _single_zip_unpacked(files, notes), _digest_of_files(files)
+    if not stat.S_ISREG(mode):
+        raise unreadable(f"{upload.name!r} is a link or a device, expected {ACCEPTED}; hand in the file itself")
+    _check_suffix(upload)
+    limit = MAX_TOTAL_BYTES if upload.path.suffix.lower() == ".zip" else MAX_FILE_BYTES
+    data = _read_file(upload.path, limit, upload.name)
+    return _opened(upload, data, notes), hashlib.sha256(data).hexdigest()
+
+
+@contextmanager
+def _regular(path: Path | str, folder: int | None = None) -> Iterator[BinaryIO]:
+    """Open a file of a ``folder`` for reading. Whatever has taken its place meanwhile: no link is followed, no FIFO blocks."""
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(errno.EINVAL, "it is no longer a file", str(path))
+        with open(fd, "rb", closefd=False) as file:
+            yield file
+    finally:
+        os.close(fd)
+
+
+def _read_file(path: Path | str, limit: int, name: str, folder: int | None = None) -> bytes:
+    """All of a file; refused where it is larger than ``limit`` bytes, before any of them is read."""
+    with _regular(path, folder) as file:
+        large = os.fstat(file.fileno()).st_size > limit
+        data = b"" if large else file.read(limit + 1)  # it may grow meanwhile
+    if large or len(data) > limit:
+        raise too_large(name, limit)
     return data
 
 
 def _read_folder(root: Path, notes: list[str]) -> dict[str, bytes]:
     files = Files()
-    for name, path in _walk(root, "", notes):
-        files.add(name, partial(_read_file, path, name=name))
+    with _folder(root) as top:
+        for name, folder in _walk(top, "", notes, Counter()):
+            files.add(name, partial(_read_file, name.rpartition("/")[2], name=name, folder=folder))
     return files.contents
 
 
@@ -239,34 +291,61 @@ def _single_zip_unpacked(files: dict[str, bytes], notes: list[str]) -> dict[str,
     if len(zips) != 1 or any(name.lower().endswith((".py", ".ipynb")) for name in files):
         return files
     notes.append(f"the folder's only source is in {zips[0]!r}, which was unpacked")
-    return unzip.read(files[zips[0]], zips[0], notes)
+    if others := sorted(files.keys() - zips):
+        notes.append(f"what lies beside it was left out: {_listed(others)}")
+    return _unzipped(files[zips[0]], zips[0], notes)
 
 
-def _walk(folder: Path, prefix: str, notes: list[str]) -> Iterator[tuple[str, Path]]:
-    if prefix.count("/") > 20:
-        raise unreadable(f"{prefix[:60]!r} is nested more than 20 folders deep; hand in the sources only")
-    with os.scandir(folder) as entries:
-        children = sorted(entries, key=lambda entry: entry.name)
-    if any(child.name == "pyvenv.cfg" for child in children):
-        notes.append(f"the virtual environment {prefix!r} was left out")
-        return
+def _unzipped(data: bytes, name: str, notes: list[str]) -> dict[str, bytes]:
+    found = _kind(data)
+    if found and found != "a zip archive":
+        raise unreadable(f"{name!r} is {found}, expected a zip archive; zip the files instead")
+    return unzip.read(data, name, notes)
+
+
+@contextmanager
+def _folder(path: Path | str, parent: int | None = None) -> Iterator[int]:
+    """A folder held open: what is reached through it stays within it, even if a link takes the place of its name."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _walk(folder: int, prefix: str, notes: list[str], seen: Counter[str]) -> Iterator[tuple[str, int]]:
+    """Each file's path and the open folder that it lies in."""
+    if prefix.count("/") > MAX_FOLDERS:
+        raise unreadable(f"{prefix[:60]!r} is nested more than {MAX_FOLDERS} folders deep; hand in the sources only")
+    children = _children_of(folder, seen)
+    is_environment = any(child.name == "pyvenv.cfg" for child in children)
+    if is_environment:
+        notes.append(f"the virtual environment {_printable(prefix) or './'!r} was left out")
     for child in children:
         name = prefix + child.name
-        if is_litter(child.name) or child.name.endswith(".pyc"):
+        if is_litter(child.name) or child.name.endswith(".pyc") or child.name == "pyvenv.cfg":
             continue
-        if child.is_dir(follow_symlinks=False):
-            yield from _walk(folder / child.name, name + "/", notes)
-        elif not child.is_file(follow_symlinks=False):
-            notes.append(f"{_printable(name)!r} is a link or a device, and was left out")
-        elif _printable(name) != name:
+        if _printable(name) != name:
             notes.append(f"{_printable(name)!r} was left out: its name is not UTF-8")
+        elif child.is_dir(follow_symlinks=False):
+            if not (is_environment and is_installed(child.name)):
+                with _folder(child.name, folder) as inner:
+                    yield from _walk(inner, name + "/", notes, seen)
+        elif child.is_file(follow_symlinks=False):
+            yield name, folder
         else:
-            yield name, folder / child.name
+            notes.append(f"{name!r} is a link or a device, and was left out")
 
 
-def _digest_of_file(path: Path) -> str:
-    with open(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _children_of(folder: int, seen: Counter[str]) -> list[os.DirEntry[str]]:
+    children = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            seen["entries"] += 1
+            if seen["entries"] > MAX_ENTRIES:
+                raise unreadable(f"expected at most {MAX_FILES} files, found more than {MAX_ENTRIES} files, folders and links")
+            children.append(entry)
+    return sorted(children, key=lambda entry: entry.name)
 
 
 def _digest_of_files(files: Mapping[str, bytes]) -> str:
@@ -278,26 +357,36 @@ def _digest_of_files(files: Mapping[str, bytes]) -> str:
     return digest.hexdigest()
 
 
+def _check_suffix(upload: Upload) -> None:
+    """Refuse another kind of file by its name and first bytes, however large it is."""
+    if upload.path.suffix.lower() in {".py", ".ipynb", ".zip"}:
+        return
+    with _regular(upload.path) as file:
+        found = "an Office document" if _OFFICE.search(upload.name) else _kind(file.read(512))
+    shown = f"{upload.name!r} ({found})" if found else repr(upload.name)
+    raise unreadable(f"expected {ACCEPTED}, found {shown}; {_remedy(upload.name, found)}")
+
+
+def _kind(data: bytes) -> str:
+    """What a file is by its first bytes, or nothing where they don't tell."""
+    if data[257:262] == b"ustar":
+        return "a tar archive"
+    return next((kind for magic, kind in _KINDS.items() if data.startswith(magic)), "")
+
+
 def _opened(upload: Upload, data: bytes, notes: list[str]) -> dict[str, bytes]:
-    """The files of an upload that is a single file."""
-    stem, suffix = os.path.splitext(upload.path.name)
-    suffix = suffix.lower()
+    """The files of an upload that is a single file of an accepted kind."""
+    stem, suffix = upload.path.stem, upload.path.suffix.lower()
     if not data:
         raise unreadable(f"{upload.name!r} is empty (0 bytes); hand it in again")
-    found = next((kind for magic, kind in _KINDS.items() if data.startswith(magic)), "")
-    if suffix not in {".py", ".ipynb", ".zip"}:
-        if _OFFICE.search(upload.name):
-            found = "an Office document"
-        shown = f"{upload.name!r} ({found})" if found else repr(upload.name)
-        raise unreadable(f"expected {ACCEPTED}, found {shown}; {_remedy(upload.name, found)}")
     if suffix == ".zip":
-        if found and found != "a zip archive":
-            raise unreadable(f"{upload.name!r} is {found}, expected a zip archive; zip the files instead")
-        return unzip.read(data, upload.name, notes)
-    if found:
+        return _unzipped(data, upload.name, notes)
+    if found := _kind(data):
         raise unreadable(f"{upload.name!r} is {found}, expected {suffix} text; {_remedy(upload.name, found)}")
-    printable = _printable(stem) == stem and len(os.fsencode(upload.path.name)) <= 200
-    return {(stem if printable else upload.student) + suffix: data}
+    printable = _printable(stem) == stem and len(os.fsencode(upload.path.name)) <= unzip.MAX_NAME_BYTES
+    files = Files()
+    files.add((stem if printable else upload.student) + suffix, lambda _: data)
+    return files.contents
 
 
 def _remedy(name: str, found: str) -> str:
@@ -306,7 +395,7 @@ def _remedy(name: str, found: str) -> str:
         return f"rename it to {renamed[1]!r}"
     if found == "a zip archive":
         return "rename it to end in .zip"
-    return "zip the files instead" if "archive" in found else "hand in the source itself"
+    return "zip the files instead" if "archive" in found or _ARCHIVE.search(name) else "hand in the source itself"
 
 
 # --- sources -------------------------------------------------------------------------------------------------------
@@ -323,23 +412,43 @@ class _Sources:
 
 def _readable(raw: Mapping[str, bytes], notes: list[str]) -> _Sources:
     found = _Sources()
+    taken = raw.keys() | {folder for name in raw for folder in folders_of(name)}
     for name in sorted(raw, key=lambda name: (name.lower().endswith(".ipynb"), name)):
-        stem, _, suffix = name.rpartition(".")
-        if suffix.lower() not in ("py", "ipynb"):
+        if not name.lower().endswith((".py", ".ipynb")):
             found.files[name] = raw[name]
             continue
-        while f"{stem}.py" in found.given:  # the script of the same name, which comes first
-            stem += "_notebook"
-        target = f"{stem}.py"
-        found.given[target] = name
+        source: bytes | SubmissionError
         try:
-            if suffix.lower() == "py":
-                found.files[target] = _script(raw[name], name, notes)
+            if name.lower().endswith(".py"):
+                source = _script(raw[name], name, notes)
             else:
-                found.files[target] = _notebook(raw[name], name, found.files, notes)
+                source = _notebook(raw[name], name, found.files, taken, notes)
         except SubmissionError as error:
-            found.broken[target] = error
+            source = error
+        target = _target(name, taken | found.files.keys() | found.given.keys())  # its cells may have written prune.py
+        found.given[target] = name
+        if isinstance(source, bytes):
+            found.files[target] = source
+        else:
+            found.broken[target] = source
+        _check_sizes(found.files)
     return found
+
+
+def _target(name: str, taken: Set[str]) -> str:
+    """The name of a source as Python: its own, or one that nothing else has, such as the script beside a notebook."""
+    stem = name.rpartition(".")[0]
+    target = f"{stem}.py"
+    while target != name and target in taken:
+        target = target.removesuffix(".py") + "_notebook.py"
+    return target
+
+
+def _check_sizes(files: Mapping[str, bytes]) -> None:
+    if len(files) > MAX_FILES:
+        raise unreadable(f"the notebooks' cells write more than {MAX_FILES} files; hand in the sources only")
+    if sum(len(data) for name, data in files.items() if name.endswith(".py")) > MAX_SOURCES_BYTES:
+        raise unreadable(f"the sources are larger than {MAX_SOURCES_BYTES >> 20} MiB together; hand in only what is needed")
 
 
 def _script(data: bytes, name: str, notes: list[str]) -> bytes:
@@ -349,12 +458,14 @@ def _script(data: bytes, name: str, notes: list[str]) -> bytes:
     return source.encode()
 
 
-def _notebook(data: bytes, name: str, files: dict[str, bytes], notes: list[str]) -> bytes:
-    """The notebook as Python; what its cells would have written goes into ``files``."""
+def _notebook(data: bytes, name: str, files: dict[str, bytes], taken: Set[str], notes: list[str]) -> bytes:
+    """The notebook as Python; what its cells would have written goes into ``files``, unless the name is taken."""
     converted = notebook.convert(data, name)
     folder = name.rpartition("/")[0]
     for written, text in converted.written.items():
-        files.setdefault(f"{folder}/{written}".lstrip("/"), text.encode())
+        path = f"{folder}/{written}".lstrip("/")
+        if path not in taken:
+            files.setdefault(path, text.encode())
     notes += converted.notes
     return converted.source.encode()
 
@@ -410,7 +521,7 @@ def _entry(found: _Sources, notes: list[str]) -> str:
     entry = _named_as_entry(sources) or _defining_entry(sources, found)
     twin = _notebook_beside(entry, found)
     if twin and twin not in found.broken:
-        notes.append(f"{found.given[entry]!r} is graded, and the notebook {found.given[twin]!r} beside it is not")
+        notes.append(f"{found.given.get(entry, entry)!r} is graded, and the notebook {found.given[twin]!r} beside it is not")
     return entry
 
 
@@ -451,7 +562,7 @@ def _instead(names: Sequence[str]) -> str:
     """What there is where no source is, and what to do about it."""
     if not names:
         return " at all; hand in the file that defines prune(model)"
-    archive = next((name for name in names if name.lower().endswith(".zip")), "")
+    archive = next(filter(_ARCHIVE.search, names), "")
     remedy = f"unpack {archive!r} and zip its files themselves" if archive else "the name of a source ends in .py or .ipynb"
     return f" among {_listed(names)}; {remedy}"
 
@@ -461,9 +572,17 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _shadowing(files: Mapping[str, bytes], entry: str) -> list[str]:
-    """A note for each module of the submission that an import may miss, because a library has its name."""
-    tops = {name.split("/")[0].removesuffix(".py") for name in files if name.endswith(".py") and name != entry}
-    return [
-        f"the submission's module {name!r} has the name of a library, so `import {name}` may give either; rename it"
-        for name in sorted(tops & (_LIBRARIES | sys.stdlib_module_names))
-    ]
+    """A note for each module of the submission that an import misses, or may miss, because a library has its name."""
+    notes = {}
+    for name in sorted(files.keys() - {entry}):
+        beside = name.removeprefix(f"{entry.rpartition('/')[0]}/")  # both folders are looked in: the entry's and the top one
+        top = beside.partition("/")[0].removesuffix(".py")
+        if name.endswith(".py") and top in _ALWAYS_LIBRARY | _PERHAPS_LIBRARY:
+            which = "gives the library, not this file" if top in _ALWAYS_LIBRARY else "may give either"
+            notes[top] = f"{name!r} has the name of a library, so `import {top}` {which}; rename it"
+    return list(notes.values())
+
+
+def _capped(notes: list[str]) -> tuple[str, ...]:
+    shown = tuple(note[:500] for note in notes[:MAX_NOTES])
+    return (*shown, f"and {len(notes) - MAX_NOTES} more notes") if len(notes) > MAX_NOTES else shown

@@ -9,14 +9,20 @@ Each cell starts with a comment that names it and its notebook: inside reads it,
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from grader.errors import SubmissionError
 
 MAX_SOURCE_BYTES = 4 << 20
+# A list of two bytes takes 64 in memory, so they are counted before they are made; pictures, which are large, have few.
+MAX_GROUPS = 500_000
+MAX_VALUES = 2_000_000
+MAX_CELLS = 5000
+NEWEST_FORMAT = 4
 KEPT_CELL_MAGICS = {"time", "timeit", "capture", "prun"}  # they run their body as Python
 WRITING_CELL_MAGICS = {"writefile", "file"}
 
@@ -24,11 +30,12 @@ _CELL_MAGIC = re.compile(r"%%(\w+)[ \t]*(.*)")
 _WRITTEN_NAME = re.compile(r"(?:-a[ \t]+|--append[ \t]+)?([A-Za-z_]\w*\.py)[ \t]*")  # a plain name: no folder, no option
 _LINE_MAGIC = re.compile(r"(\s*)%[ \t]*(\w*)[ \t]*(.*)")
 _LIKE_A_MAGIC = re.compile(r"^[ \t]*[!%]", re.MULTILINE)
-_RUN = re.compile(r"(?:-\w+[ \t]+)*(['\"]?)([^'\"]+?\.(?:py|ipynb))\1")
+# Quantifiers that give nothing back (++, *+): a stranger wrote the line, and a long one must not cost its length squared.
+_RUN = re.compile(r"(?:-\w++[ \t]++)*+(['\"]?)([^'\"]+?\.(?:py|ipynb))\1")
 _ASSIGNED = re.compile(r"(\s*[A-Za-z_][\w.,\[\] \t]*=[ \t]*)(?:(!)(?!=)|%[ \t]*(\w+)[ \t]*)(.*)")
 _SHELL_OR_HELP = re.compile(r"\s*(?:!|\?|[%\w.*]+(?:\[\w+\])*\?\??[ \t]*$)")
 _BARE_INSTALL = re.compile(r"\s*(?:pip3?|conda|mamba|uv)[ \t]+(?:install|uninstall|list|show|freeze|pip)\b(?![ \t]*[=(.,)])")
-_FUTURE = re.compile(r"from[ \t]+__future__[ \t]+import[ \t]+([\w, \t]+?)[ \t]*(?:#.*)?")
+_FUTURE = re.compile(r"from[ \t]++__future__[ \t]++import[ \t]++([\w, \t]++)(?:#.*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,7 @@ def convert(data: bytes, name: str) -> Converted:
     cells = _code_cells(_parse(data, name), name)
     dropped: dict[int, int] = {}
     futures: set[str] = set()
-    written: dict[str, str] = {}
+    written: dict[str, list[str]] = {}
     lines: list[str] = []
     for number, cell in enumerate(cells, start=1):
         lines.append(f"# cell {number} of {name!r}")
@@ -54,7 +61,9 @@ def convert(data: bytes, name: str) -> Converted:
         lines += converted.lines
         futures |= converted.futures
         for path, text in converted.written.items():
-            written[path] = written.get(path, "") + text if converted.appends else text
+            if not converted.appends:
+                written[path] = []
+            written.setdefault(path, []).append(text)
         if converted.dropped:
             dropped[number] = converted.dropped
     if futures:  # such an import is legal in any cell, but only at the start of a file
@@ -62,7 +71,7 @@ def convert(data: bytes, name: str) -> Converted:
     source = "\n".join(lines) + "\n"
     if "\0" in source or any("\ud800" <= character <= "\udfff" for character in set(source)):
         raise SubmissionError("unreadable", "unpack", f"{name!r} holds characters that are not text; save it again in Jupyter")
-    return Converted(source, written, _notes(dropped))
+    return Converted(source, {path: "".join(texts) for path, texts in written.items()}, _notes(dropped))
 
 
 def without_magics(source: str) -> tuple[str, int]:
@@ -75,28 +84,29 @@ def without_magics(source: str) -> tuple[str, int]:
 
 
 def _parse(data: bytes, name: str) -> Mapping[str, Any]:
-    import nbformat  # only batches with notebooks pay for it
-    import nbformat.reader
+    """The notebook's JSON. Only its code cells are read, in the few shapes that they have had; no library upgrades the rest."""
 
     def unreadable(why: str) -> SubmissionError:
         return SubmissionError(
             "unreadable", "unpack", f"{name!r} is not a notebook: {why}; save it again in Jupyter, or hand in a .py"
         )
 
+    if data.count(b"[") + data.count(b"{") > MAX_GROUPS or data.count(b",") > MAX_VALUES:
+        raise SubmissionError("unreadable", "unpack", f"{name!r} holds too many values; clear its outputs and hand it in again")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise unreadable("expected UTF-8 text, found other bytes") from None
     try:
-        parsed = nbformat.reader.reads(text)  # type: ignore[no-untyped-call]
-        if parsed.get("nbformat") != 4:
-            parsed = nbformat.convert(parsed, 4)  # type: ignore[no-untyped-call]
-    except nbformat.reader.NotJSONError:
+        parsed: Any = json.loads(text)
+    except ValueError:
         raise unreadable(_instead_of_json(text)) from None
-    except Exception as error:
-        raise unreadable(f"its JSON does not describe one ({type(error).__name__})") from None
-    if not isinstance(parsed, Mapping):
+    except RecursionError:
+        raise unreadable("its JSON does not describe one") from None
+    if not isinstance(parsed, Mapping) or not isinstance(version := parsed.get("nbformat", 1), int | float):
         raise unreadable("its JSON does not describe one")
+    if not 1 <= version < NEWEST_FORMAT + 1:
+        raise unreadable(f"its format is {str(version)[:20]}, expected {NEWEST_FORMAT}")
     return parsed
 
 
@@ -115,12 +125,9 @@ def _code_cells(parsed: Mapping[str, Any], name: str) -> list[str]:
     language = _language(parsed.get("metadata"))
     if language and "python" not in language.lower():
         raise SubmissionError("unreadable", "unpack", f"{name!r} is a notebook in {language[:40]!r}, expected Python")
-    found = parsed.get("cells")
     sources: list[str] = []
-    for cell in found if isinstance(found, list) else []:
-        if not isinstance(cell, Mapping) or cell.get("cell_type") != "code":
-            continue
-        source = cell.get("source", "")
+    for cell in _cells(parsed):
+        source = next((cell[key] for key in ("source", "input", "code") if key in cell), "")
         if isinstance(source, list) and all(isinstance(line, str) for line in source):
             source = "".join(source)
         if not isinstance(source, str):
@@ -128,6 +135,8 @@ def _code_cells(parsed: Mapping[str, Any], name: str) -> list[str]:
                 "unreadable", "unpack", f"code cell {len(sources) + 1} of {name!r} holds no text; save it again in Jupyter"
             )
         sources.append(source.replace("\r\n", "\n").replace("\r", "\n"))
+    if len(sources) > MAX_CELLS:
+        raise SubmissionError("unreadable", "unpack", f"{name!r} has more than {MAX_CELLS} code cells; hand in less")
     if sum(len(source) for source in sources) > MAX_SOURCE_BYTES:
         raise SubmissionError(
             "unreadable", "unpack", f"{name!r} holds more than {MAX_SOURCE_BYTES >> 20} MiB of code; hand in less"
@@ -135,6 +144,16 @@ def _code_cells(parsed: Mapping[str, Any], name: str) -> list[str]:
     if not any(source.strip() for source in sources):
         raise SubmissionError("unreadable", "unpack", f"{name!r} has no code cells; expected one that defines prune(model)")
     return sources
+
+
+def _cells(parsed: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The code cells of a notebook of any version: before version 4 they were on worksheets."""
+    sheets = parsed.get("worksheets")
+    for place in (parsed, *(sheets if isinstance(sheets, list) else ())):
+        cells = place.get("cells") if isinstance(place, Mapping) else None
+        for cell in cells if isinstance(cells, list) else ():
+            if isinstance(cell, Mapping) and cell.get("cell_type") == "code":
+                yield cell
 
 
 def _language(metadata: object) -> str:

@@ -18,9 +18,12 @@ from grader.records import Mark, Outcome
 
 FINITE = Field(allow_inf_nan=False)
 Number = Annotated[float, FINITE]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Points = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]  # so that no sum of them is infinite
+Seconds = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]  # within what the kernel's clocks and limits can hold
 MIB = 1 << 20
+PIB = 1 << 50
+MAX_BYTES = 1 << 18  # of a rubric, and of what its aliases (*name) stand for, written out: nine lines of them can hold billions
 
 
 class Section(BaseModel):
@@ -60,7 +63,7 @@ class ScoreSection(Section):
 class PointsSection(Section):
     lower: Annotated[float, Field(ge=0, le=1)] = 0.085
     upper: Annotated[float, Field(ge=0, le=1)] = 0.95
-    max: Positive = 1.5
+    max: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] = 1.5
 
     @model_validator(mode="after")
     def upper_above_lower(self) -> Self:
@@ -73,13 +76,13 @@ class LimitsSection(Section):
     """Limits of one run on one instance: import, prune and collect."""
 
     clock: Literal["cpu", "wall", "both"] = "cpu"
-    cpu_seconds: Positive = 60.0
-    wall_seconds: Positive = 120.0
-    memory_bytes: Annotated[int, Field(ge=256 * MIB)] = 4096 * MIB
-    gpu_memory_bytes: Annotated[int, Field(ge=256 * MIB)] = 4096 * MIB
+    cpu_seconds: Seconds = 60.0
+    wall_seconds: Seconds = 120.0
+    memory_bytes: Annotated[int, Field(ge=256 * MIB, le=PIB)] = 4096 * MIB
+    gpu_memory_bytes: Annotated[int, Field(ge=256 * MIB, le=PIB)] = 4096 * MIB
     threads: Annotated[int, Field(ge=1, le=1024)] = 1
     processes: Annotated[int, Field(ge=1, le=1 << 20)] = 64
-    file_bytes: Annotated[int, Field(ge=MIB)] = 256 * MIB
+    file_bytes: Annotated[int, Field(ge=MIB, le=PIB)] = 256 * MIB
     log_bytes: Annotated[int, Field(ge=1024, le=64 * MIB)] = 65536
 
 
@@ -99,7 +102,7 @@ class AllowSection(Section):
 
 class CriterionSection(Section):
     name: Annotated[str, Field(min_length=1, max_length=200)]
-    points: NonNegative
+    points: Points
     metric: Literal["sparsity", "mse", "score"] = "score"
 
 
@@ -128,7 +131,7 @@ class ManualCriterion(Section):
 
     kind: Literal["manual"]
     name: Annotated[str, Field(min_length=1, max_length=200)]
-    points: NonNegative
+    points: Points
 
 
 Criterion = Annotated[ThresholdCriterion | BeatsReferenceCriterion | ManualCriterion, Field(discriminator="kind")]
@@ -181,12 +184,16 @@ class Rubric(Section):
 def load(path: Path) -> Rubric:
     """Read and check a rubric file. Raises UsageError with one sentence: key, what was expected, what came."""
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        text = data.decode("utf-8")
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file; name a rubric with --rubric FILE") from None
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise UsageError(f"{path}: can't be read: {reason}") from None
+    if len(data) > MAX_BYTES:
+        raise UsageError(f"{path}: expected a rubric of at most {MAX_BYTES >> 10} KiB, found a larger file")
     try:
         found = yaml.load(text, Loader=_UniqueKeyLoader)
     except yaml.YAMLError as error:
@@ -194,8 +201,9 @@ def load(path: Path) -> Rubric:
         where = f" line {mark.line + 1}:" if mark else ""
         problem = getattr(error, "problem", None) or "this is not YAML"
         raise UsageError(f"{path}:{where} {problem}") from None
-    except (RecursionError, ValueError) as error:
-        raise UsageError(f"{path}: not a rubric: {str(error)[:200] or 'nested too deeply'}") from None
+    except Exception as error:  # PyYAML's constructors raise what their Python raises, such as a KeyError for '!!bool maybe'
+        reason = f"a value that is not of its kind ({type(error).__name__})"
+        raise UsageError(f"{path}: {'nested too deeply' if isinstance(error, RecursionError) else reason}") from None
     if not isinstance(found, dict):
         raise UsageError(f"{path}: expected keys and values such as 'points:', found {_shown(found)}")
     return parse(found, str(path))
@@ -204,11 +212,23 @@ def load(path: Path) -> Rubric:
 def parse(found: dict[Any, Any], where: str) -> Rubric:
     try:
         # Strict JSON mode: no string is taken for a number, but a YAML list is taken for a tuple.
-        return Rubric.model_validate_json(json.dumps(found, default=str), strict=True)
+        return Rubric.model_validate_json(_json(found, where), strict=True)
     except ValidationError as error:
-        raise UsageError(f"{where}: {_sentence(error.errors()[0])}") from None
+        first = error.errors()[0]
+        if first["type"] != "json_invalid":
+            raise UsageError(f"{where}: {_sentence(first)}") from None
     except (ValueError, RecursionError, TypeError):
-        raise UsageError(f"{where}: expected plain keys and finite values, found something that JSON can't hold") from None
+        pass
+    raise UsageError(f"{where}: expected plain keys and finite values, found something that JSON can't hold")
+
+
+def _json(found: dict[Any, Any], where: str) -> str:
+    text = ""
+    for piece in json.JSONEncoder(default=str).iterencode(found):  # piece by piece, to stop while it is small
+        text += piece
+        if len(text) > 4 * MAX_BYTES:
+            raise UsageError(f"{where}: its aliases (*name) stand for too much; write out what is meant")
+    return text
 
 
 def judge(rubric: Rubric, outcomes: tuple[Outcome, ...], reference: tuple[Outcome, ...] | None) -> tuple[Mark, ...]:
@@ -327,7 +347,8 @@ def _sentence(error: ErrorDetails) -> str:
 
 def _key(location: tuple[int | str, ...]) -> str:
     kinds = {"threshold", "beats_reference", "manual"}
-    return ".".join(str(part) for index, part in enumerate(location) if not (index and part in kinds)) or "the rubric"
+    parts = [str(part) for index, part in enumerate(location) if not (index and part in kinds)]
+    return ".".join(part if part.isprintable() and len(part) <= 60 else _shown(part) for part in parts) or "the rubric"
 
 
 def _known_keys(location: tuple[int | str, ...]) -> str:

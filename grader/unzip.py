@@ -5,51 +5,74 @@ from __future__ import annotations
 import io
 import re
 import stat
+import struct
+import unicodedata
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 
 from grader.errors import SubmissionError
 
 MAX_FILES = 1000
+MAX_ENTRIES = 10 * MAX_FILES  # with folders, links and litter, which are left out one by one
 MAX_FILE_BYTES = 32 << 20
 MAX_TOTAL_BYTES = 64 << 20
 MAX_RATIO = 200  # unpacked to packed bytes; only archives above RATIO_FLOOR_BYTES are asked
 RATIO_FLOOR_BYTES = 4 << 20
 MAX_NAME_BYTES = 200
+MAX_PATH_BYTES = 1000  # inside, a path gets longer by the folder that it is laid out in, and must stay below 4096
+MAX_FOLDERS = 20
+
+_ENVIRONMENT = {"bin", "etc", "include", "lib", "lib64", "scripts", "share"}  # folders of a virtual environment
+_UTF8_NAME, _ENCRYPTED = 0x800, 0x41  # bits of a member's flags
 
 
 class Files:
-    """A submission's files, refused once they are too many or too large."""
+    """A submission's files, refused once they are too many or too large, or can't lie in one folder together."""
 
     def __init__(self) -> None:
         self.contents: dict[str, bytes] = {}
+        self._folders: set[str] = set()
         self._total = 0
 
     def add(self, name: str, read: Callable[[int], bytes]) -> None:
         """Add a file; ``read(limit)`` gives its bytes, and may stop at ``limit + 1`` of them."""
-        if len(self.contents) >= MAX_FILES:
-            raise unreadable(f"expected at most {MAX_FILES} files, found more; hand in the sources only")
-        if any(len(part.encode()) > MAX_NAME_BYTES for part in name.split("/")):
-            raise unreadable(f"the file name {name[:60]!r}... is longer than {MAX_NAME_BYTES} bytes; shorten it")
+        # Macs spell é as two characters, where an import or open() in the source spells it as one.
+        name = unicodedata.normalize("NFC", name)
+        self._check_place(name)
         data = read(MAX_FILE_BYTES)
         if len(data) > MAX_FILE_BYTES:
-            remedy = "clear its outputs" if name.lower().endswith(".ipynb") else "hand in the sources only"
-            raise unreadable(f"{name!r} is larger than {MAX_FILE_BYTES >> 20} MiB; {remedy}")
+            raise too_large(name, MAX_FILE_BYTES)
         self._total += len(data)
         if self._total > MAX_TOTAL_BYTES:
             raise unreadable(f"the files are larger than {MAX_TOTAL_BYTES >> 20} MiB together; hand in the sources only")
         self.contents[name] = data
+        self._folders.update(folders_of(name))
+
+    def _check_place(self, name: str) -> None:
+        if len(self.contents) >= MAX_FILES:
+            raise unreadable(f"expected at most {MAX_FILES} files, found more; hand in the sources only")
+        if any(len(part.encode()) > MAX_NAME_BYTES for part in name.split("/")) or len(name.encode()) > MAX_PATH_BYTES:
+            raise unreadable(
+                f"the file name {name[:60]!r}... is longer than {MAX_NAME_BYTES} bytes "
+                f"(with its folders {MAX_PATH_BYTES}); shorten it"
+            )
+        if name in self.contents:
+            raise unreadable(f"there are two files of the name {name[:80]!r}; hand in one of them")
+        clash = name if name in self._folders else next(filter(self.contents.__contains__, folders_of(name)), "")
+        if clash:
+            raise unreadable(f"{clash[:80]!r} is both a file and a folder; rename one of them")
 
 
 def read(data: bytes, name: str, notes: list[str]) -> dict[str, bytes]:
     """The files of a zip archive, without its single top folder. Raises SubmissionError (unreadable) naming the member."""
     # Every member costs a record of its own in memory, so they are counted before the library parses them.
-    if data.count(b"PK\x01\x02") > 10 * MAX_FILES:
+    if data.count(b"PK\x01\x02") > MAX_ENTRIES:
         raise unreadable(f"{name!r} holds more than {MAX_FILES} files; hand in the sources only")
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            _check_overlap(archive.infolist(), data)
             files = _members(archive, name, notes)
     except SubmissionError:
         raise
@@ -65,39 +88,42 @@ def is_litter(name: str) -> bool:
     return name.startswith((".", "~")) or name in {"__pycache__", "__MACOSX"}
 
 
+def is_installed(folder: str) -> bool:
+    """Whether a folder beside a pyvenv.cfg holds what was installed there, not what the student wrote."""
+    return folder.lower() in _ENVIRONMENT
+
+
+def folders_of(name: str) -> Iterator[str]:
+    """Every folder that a path leads through, the nearest first."""
+    while name := name.rpartition("/")[0]:
+        yield name
+
+
 def unreadable(message: str) -> SubmissionError:
     return SubmissionError("unreadable", "unpack", message)
 
 
+def too_large(name: str, limit: int) -> SubmissionError:
+    remedy = "clear its outputs" if name.lower().endswith(".ipynb") else "hand in the sources only"
+    return unreadable(f"{name[:80]!r} is larger than {limit >> 20} MiB; {remedy}")
+
+
 def _members(archive: zipfile.ZipFile, name: str, notes: list[str]) -> dict[str, bytes]:
-    members = archive.infolist()
-    for member in members:
-        _check_name(member)
-    _check_overlap(members)
-    environments = {m.filename.removesuffix("pyvenv.cfg") for m in members if m.filename.split("/")[-1] == "pyvenv.cfg"}
-    notes += [f"the virtual environment {environment!r} was left out" for environment in sorted(environments)]
-    wanted = [
-        member
-        for member in members
-        if not member.is_dir()
-        and not any(is_litter(part) for part in member.filename.split("/"))
-        and not member.filename.endswith(".pyc")
-        and not any(member.filename.startswith(environment) for environment in environments)
-    ]
+    members = {member: _name(member) for member in archive.infolist()}
+    for member, path in members.items():
+        _check_name(path)
+        _check_kind(member, path)
+    environments = {path.removesuffix("pyvenv.cfg") for path in members.values() if path.split("/")[-1] == "pyvenv.cfg"}
+    notes += [f"the virtual environment {environment or './'!r} was left out" for environment in sorted(environments)]
+    wanted = {member: path for member, path in members.items() if _is_wanted(path, environments)}
     packed = sum(member.compress_size for member in wanted)
     unpacked = sum(member.file_size for member in wanted)
     if unpacked > max(RATIO_FLOOR_BYTES, MAX_RATIO * packed):
         raise unreadable(f"{name!r} unpacks to more than {MAX_RATIO} times its size; hand in the sources only")
     files = Files()
-    for member in wanted:
-        _check_packing(member)
-        if member.filename in files.contents:
-            raise unreadable(f"{name!r} holds {member.filename!r} twice; zip the files again")
-        files.add(member.filename, partial(_unpacked, archive, member))
-    for path in files.contents:
-        parents = path.split("/")[:-1]
-        if any("/".join(parents[: depth + 1]) in files.contents for depth in range(len(parents))):
-            raise unreadable(f"{name!r} holds {path!r} inside of what is a file; zip the files again")
+    for member, path in wanted.items():
+        _check_packing(member, path)
+        files.add(path, partial(_unpacked, archive, member))
     return files.contents
 
 
@@ -106,36 +132,66 @@ def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, limit: int) -> 
         return stream.read(limit + 1)
 
 
-def _check_name(member: zipfile.ZipInfo) -> None:
+def _name(member: zipfile.ZipInfo) -> str:
+    """The member's name, from the bytes that stand beside its entry.
+
+    Never ``member.filename``: newer Pythons take that from an extra field, where nobody would look for ``../``. Macs
+    write UTF-8 without saying so, and zipfile then reads code page 437.
+    """
     name = member.orig_filename
+    if not member.flag_bits & _UTF8_NAME:
+        try:
+            return name.encode("cp437").decode()
+        except UnicodeError:
+            pass
+    return name
+
+
+def _is_wanted(path: str, environments: set[str]) -> bool:
+    *folders, last = path.split("/")
+    if not last or last.endswith(".pyc") or last == "pyvenv.cfg" or any(map(is_litter, (*folders, last))):
+        return False
+    above = ""
+    for folder in folders:
+        if above in environments and is_installed(folder):
+            return False
+        above += f"{folder}/"
+    return True
+
+
+def _check_name(name: str) -> None:
     shown = repr(name[:80])
     parts = name.removesuffix("/").split("/")
     if name.startswith("/") or re.match(r"[A-Za-z]:", name):
         raise unreadable(f"zip member {shown} has an absolute path, expected one inside of the archive; zip the folder again")
     if ".." in parts:
         raise unreadable(f"zip member {shown} points outside of the archive; zip the folder again")
-    if "\\" in name or "\0" in name or "" in parts or "." in parts or len(parts) > 20:
+    if "\\" in name or "\0" in name or "" in parts or "." in parts or len(parts) > MAX_FOLDERS:
         raise unreadable(f"zip member {shown} has no plain path (names joined by '/'); zip the folder again")
+
+
+def _check_kind(member: zipfile.ZipInfo, name: str) -> None:
     kind = stat.S_IFMT(member.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise unreadable(f"zip member {shown} is a {'link' if kind == stat.S_IFLNK else 'device'}; put the file itself in")
+        what = "link" if kind == stat.S_IFLNK else "device"
+        raise unreadable(f"zip member {name[:80]!r} is a {what}; put the file itself in")
 
 
-def _check_packing(member: zipfile.ZipInfo) -> None:
-    if member.flag_bits & 0x41:
-        raise unreadable(f"zip member {member.filename[:80]!r} is encrypted; zip the files without a password")
+def _check_packing(member: zipfile.ZipInfo, name: str) -> None:
+    if member.flag_bits & _ENCRYPTED:
+        raise unreadable(f"zip member {name[:80]!r} is encrypted; zip the files without a password")
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise unreadable(
-            f"zip member {member.filename[:80]!r} is packed by method {member.compress_type}, expected deflate; zip it again"
-        )
+        raise unreadable(f"zip member {name[:80]!r} is packed by method {member.compress_type}, expected deflate; zip it again")
 
 
-def _check_overlap(members: Sequence[zipfile.ZipInfo]) -> None:
+def _check_overlap(members: Sequence[zipfile.ZipInfo], data: bytes) -> None:
     """Members that share packed bytes are a bomb: each byte of the archive may belong to one member only."""
     ordered = sorted(members, key=lambda member: member.header_offset)
     for member, following in pairwise(ordered):
-        if member.header_offset + 30 + member.compress_size > following.header_offset:
-            raise unreadable(f"zip member {following.filename[:80]!r} overlaps another one; zip the files again")
+        # The lengths in the member's own header count, because its packed bytes start behind them.
+        lengths = struct.unpack_from("<HH", data, member.header_offset + 26)
+        if member.header_offset + 30 + sum(lengths) + member.compress_size > following.header_offset:
+            raise unreadable(f"zip member {_name(following)[:80]!r} overlaps another one; zip the files again")
 
 
 def _without_top_folder(files: dict[str, bytes]) -> dict[str, bytes]:

@@ -25,7 +25,7 @@ def admit(data: bytes) -> Weights:
         )
     flat = np.frombuffer(data, dtype="<f4")
     # On the bits: an exponent of all ones is NaN or infinity, whatever the processor's float flags are.
-    unusable = (flat.view("<u4") & 0x7F800000) == 0x7F800000
+    unusable = np.equal(flat.view("<u4") & 0x7F800000, 0x7F800000)
     arrays: dict[str, NDArray[np.float32]] = {}
     start, complaints = 0, []
     for name, shape in PARAMETER_SHAPES.items():

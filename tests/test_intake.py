@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import ast
 import io
-import json
 import os
+import socket
 import stat
 import struct
 import time
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
 
 from grader import intake, notebook
-from grader.errors import SubmissionError, UsageError
+from grader.errors import GraderError, SubmissionError, UsageError
 from grader.records import Submission, Upload
 
 PRUNE = b"def prune(model):\n    return model\n"
@@ -184,6 +183,24 @@ def test_a_link_in_a_batch_is_never_followed(tmp_path: Path) -> None:
             intake.read(upload)
 
 
+@pytest.mark.parametrize("target", ["x" * 300, "loop", "/nowhere"])
+def test_a_link_that_leads_nowhere_stops_no_batch(tmp_path: Path, target: str) -> None:
+    (tmp_path / "loop").symlink_to(target)
+    (tmp_path / "ann.py").write_bytes(PRUNE)
+    assert students(tmp_path) == ["ann", "loop"]
+
+
+def test_what_is_no_file_blocks_no_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # a socket's path must be short
+    os.mkfifo("fifo.py")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("socket.py")
+        for upload in intake.find([tmp_path]):
+            with pytest.raises(SubmissionError, match="is a link or a device, expected a .py"):
+                intake.read(upload)
+            assert intake.digest_of(upload) is None
+
+
 # --- sources -------------------------------------------------------------------------------------------------------
 
 
@@ -242,6 +259,49 @@ def test_a_source_that_windows_renamed_is_told_its_name(tmp_path: Path) -> None:
     assert students(tmp_path) == ["prune.py"]
 
 
+@pytest.mark.parametrize("name", ["a.py", "a.ipynb", "a.zip", "a.rar", "s/data.bin"])
+def test_a_file_of_a_hundred_gigabytes_is_refused_unread(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    os.truncate(path, 100 << 30)
+    upload = Upload(student="s", name=name, source=name, path=path.parent if "/" in name else path)
+    with pytest.raises(SubmissionError, match="is larger than|expected a .py"):
+        intake.read(upload)
+    assert intake.digest_of(upload) is None
+
+
+def test_a_file_that_grows_while_it_is_read_is_read_no_further_than_its_limit() -> None:
+    with pytest.raises(SubmissionError, match="larger"):
+        intake._read_file("/proc/self/maps", 100, "maps")  # which says that it has no bytes
+
+
+@pytest.mark.parametrize("line", ["import" + " " * 400_000 + "x", "from " + "a" * 400_000])
+def test_a_long_line_costs_its_length_and_not_the_square_of_it(tmp_path: Path, line: str) -> None:
+    started = time.monotonic()
+    submission = read_folder(tmp_path / "s", {"prune.py": line.encode(), "b.py": b""})
+    intake.imported_packages(submission)
+    with pytest.raises(SubmissionError, match="none that does"):
+        read_folder(tmp_path / "t", {"a.py": line.encode(), "b.py": b""})
+    assert time.monotonic() - started < 2
+
+
+def test_a_long_line_of_a_notebook_costs_its_length_too() -> None:
+    started = time.monotonic()
+    for line in (
+        "%run " + "-a " * 100_000 + "!",
+        "from __future__ import" + " " * 400_000 + "!",
+        "from __future__ import a" + " " * 400_000,
+    ):
+        python_of(line)
+    assert time.monotonic() - started < 2
+
+
+def test_sources_are_no_larger_than_is_worth_searching(tmp_path: Path) -> None:
+    with pytest.raises(SubmissionError, match="the sources are larger than 16 MiB together"):
+        read_folder(tmp_path / "s", {f"{i}.py": b"x = 1\n" * 500_000 for i in range(6)})
+
+
 def test_intake_never_runs_what_it_reads(tmp_path: Path) -> None:
     marker = tmp_path / "ran"
     read_folder(
@@ -270,6 +330,8 @@ def test_intake_never_runs_what_it_reads(tmp_path: Path) -> None:
         ({"a.py": b"def Prune(m): pass"}, "a.py"),
         ({"src/prune.py": PRUNE, "src/b.py": PRUNE, "setup.py": b""}, "src/prune.py"),
         ({"solution.ipynb": cells("def prune(m): return m"), "b.py": b""}, "solution.py"),
+        ({"a.py": b"", "b.py": b"import  torch.nn.utils.prune as prune", "c.py": PRUNE}, "c.py"),
+        ({"write.ipynb": cells("%%writefile prune.py\nx = 1"), "prune.ipynb": cells("y = 2")}, "prune.py"),
     ],
 )
 def test_the_entry_is_chosen(tmp_path: Path, files: dict[str, bytes], entry: str) -> None:
@@ -282,6 +344,7 @@ def test_the_entry_is_chosen(tmp_path: Path, files: dict[str, bytes], entry: str
         ({"a.py": PRUNE, "b.py": PRUNE}, "several that do: 'a.py', 'b.py'"),
         ({"a.py": b"", "b.py": b"import torch.nn.utils.prune as prune"}, "none that does among 'a.py', 'b.py'"),
         ({"weights.pt": b"x"}, "no Python source among 'weights.pt'"),
+        ({"work.7z": b"x", "a.txt": b"x"}, "unpack 'work.7z' and zip its files themselves"),
     ],
 )
 def test_without_a_clear_entry_the_candidates_are_named(tmp_path: Path, files: dict[str, bytes], says: str) -> None:
@@ -324,15 +387,73 @@ def test_links_and_fifos_in_a_folder_are_left_out_by_name(tmp_path: Path) -> Non
     assert all(any(name in note for note in submission.notes) for name in ("data.txt", "up", "pipe"))
 
 
+def test_a_folder_that_a_link_replaces_meanwhile_is_not_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "secret.py").write_text("secret")
+    folder = tmp_path / "s"
+    (folder / "inner").mkdir(parents=True)
+    listed = intake._children_of
+
+    def swapped(*arguments: Any) -> Any:
+        children = listed(*arguments)
+        (folder / "inner").rmdir()
+        (folder / "inner").symlink_to(tmp_path / "elsewhere")
+        return children
+
+    monkeypatch.setattr(intake, "_children_of", swapped)
+    with pytest.raises(GraderError, match="'inner' in it can't be read"):
+        read_folder(folder, {})
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: os.symlink("/etc/passwd", path), os.mkdir])
+def test_a_file_that_something_else_replaces_meanwhile_is_not_waited_for(tmp_path: Path, make: Any) -> None:
+    make(tmp_path / "prune.py")
+    with pytest.raises(OSError, match="no longer a file|symbolic links"):
+        intake._read_file(tmp_path / "prune.py", 100, "prune.py")
+
+
+def test_an_unreadable_file_is_named_and_is_nobodys_zero(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(path: str, *_: Any, **__: Any) -> bytes:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(intake, "_read_file", denied)
+    with pytest.raises(GraderError, match=r"'prune.py' in it can't be read: Permission denied"):
+        read_folder(tmp_path / "s", {"prune.py": PRUNE})
+
+
+def test_links_and_empty_folders_are_counted_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "MAX_ENTRIES", 50)
+    for number in range(60):
+        (tmp_path / "s" / str(number)).mkdir(parents=True)
+    with pytest.raises(SubmissionError, match="more than 50 files, folders and links"):
+        read_folder(tmp_path / "s", {"prune.py": PRUNE})
+
+
+def test_a_thousand_links_make_no_thousand_notes(tmp_path: Path) -> None:
+    (tmp_path / "s").mkdir()
+    for number in range(100):
+        (tmp_path / "s" / f"link{number}").symlink_to("/etc/passwd")
+    notes = read_folder(tmp_path / "s", {"prune.py": PRUNE}).notes
+    assert (len(notes), notes[-1]) == (21, "and 80 more notes")
+
+
 def test_a_virtual_environment_is_left_out(tmp_path: Path) -> None:
     files = {"prune.py": PRUNE, "env/pyvenv.cfg": b"", "env/lib/prune.py": PRUNE}
     assert list(read_folder(tmp_path / "s", files).files) == ["prune.py"]
     assert list(read_file(tmp_path, "s.zip", zipped(files)).files) == ["prune.py"]
 
 
+def test_the_student_s_own_files_in_a_virtual_environment_are_kept(tmp_path: Path) -> None:
+    files = {"pyvenv.cfg": b"", "Lib/site-packages/prune.py": b"", "bin/x": b"", "prune.py": PRUNE, "data/w.txt": b"1"}
+    for submission in (read_folder(tmp_path / "s", files), read_file(tmp_path, "s.zip", zipped(files))):
+        assert sorted(submission.files) == ["data/w.txt", "prune.py"]
+        assert submission.notes == ("the virtual environment './' was left out",)
+
+
 def test_a_folder_that_holds_only_a_zip_is_that_zip(tmp_path: Path) -> None:
-    submission = read_folder(tmp_path / "Jane_1_assignsubmission_file", {"work.zip": zipped({"prune.py": PRUNE})})
+    submission = read_folder(tmp_path / "Jane_1_assignsubmission_file", {"work.zip": zipped({"prune.py": PRUNE}), "w.pdf": b"x"})
     assert dict(submission.files) == {"prune.py": PRUNE}
+    assert submission.notes[1] == "what lies beside it was left out: 'w.pdf'"
 
 
 def test_the_digest_of_a_folder_is_of_names_and_contents(tmp_path: Path) -> None:
@@ -348,8 +469,12 @@ def test_too_many_files_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_helper_with_the_name_of_a_library_is_noted(tmp_path: Path) -> None:
-    notes = read_folder(tmp_path / "s", {"prune.py": PRUNE, "torch.py": b"", "random.py": b"", "helper.py": b""}).notes
-    assert [note.split("`")[1] for note in notes] == ["import random", "import torch"]
+    files = {"src/prune.py": PRUNE, "torch/nn.py": b"", "src/random.py": b"", "src/helper.py": b"", "tqdm.py": b""}
+    assert read_folder(tmp_path / "s", files).notes == (
+        "'src/random.py' has the name of a library, so `import random` gives the library, not this file; rename it",
+        "'torch/nn.py' has the name of a library, so `import torch` gives the library, not this file; rename it",
+        "'tqdm.py' has the name of a library, so `import tqdm` may give either; rename it",
+    )
 
 
 # --- archives ------------------------------------------------------------------------------------------------------
@@ -406,6 +531,19 @@ def test_files_larger_than_the_caps_are_refused(tmp_path: Path) -> None:
     assert "MiB" in refusal(tmp_path, "b.zip", os.urandom(65 << 20))
 
 
+def test_a_member_in_the_64_bit_format_is_read(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive, archive.open("prune.py", "w", force_zip64=True) as member:
+        member.write(PRUNE)
+    assert read_file(tmp_path, "a.zip", buffer.getvalue()).files["prune.py"] == PRUNE
+
+
+def test_a_thousand_environments_cost_no_million_comparisons(tmp_path: Path) -> None:
+    started = time.monotonic()
+    read_file(tmp_path, "a.zip", zipped({"prune.py": PRUNE} | {f"{i}/pyvenv.cfg": b"" for i in range(5000)}))
+    assert time.monotonic() - started < 3
+
+
 def test_an_encrypted_member_is_refused(tmp_path: Path) -> None:
     data = bytearray(zipped({"prune.py": PRUNE}))
     for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
@@ -422,11 +560,11 @@ def test_an_unusual_packing_method_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_a_name_that_comes_twice_is_refused(tmp_path: Path) -> None:
-    assert "'prune.py' twice" in refusal(tmp_path, "a.zip", zipped([("prune.py", PRUNE), ("prune.py", b"")]))
+    assert "two files of the name 'prune.py'" in refusal(tmp_path, "a.zip", zipped([("prune.py", PRUNE), ("prune.py", b"")]))
 
 
 def test_a_file_that_is_also_a_folder_is_refused(tmp_path: Path) -> None:
-    assert "inside of what is a file" in refusal(tmp_path, "a.zip", zipped({"prune.py": PRUNE, "prune.py/x": b""}))
+    assert "'prune.py' is both a file and a folder" in refusal(tmp_path, "a.zip", zipped({"prune.py": PRUNE, "prune.py/x": b""}))
 
 
 def test_members_that_overlap_are_refused(tmp_path: Path) -> None:
@@ -444,6 +582,8 @@ def test_a_damaged_or_empty_zip_is_refused(tmp_path: Path, data: bytes) -> None:
 
 def test_a_rar_named_zip_is_called_by_its_name(tmp_path: Path) -> None:
     assert "is a RAR archive" in refusal(tmp_path, "a.zip", b"Rar!\x1a\x07\0")
+    with pytest.raises(SubmissionError, match=r"'b.zip' is a RAR archive"):
+        read_folder(tmp_path / "s", {"b.zip": b"Rar!\x1a\x07\0"})
 
 
 def test_a_corrupt_member_is_refused(tmp_path: Path) -> None:
@@ -546,6 +686,12 @@ def test_writefile_makes_a_file_of_the_submission(tmp_path: Path) -> None:
     assert submission.files["helper.py"] == b"x = 1\ny = 2\n"
 
 
+def test_a_notebook_may_write_the_file_that_its_own_source_would_be(tmp_path: Path) -> None:
+    submission = read_file(tmp_path, "prune.ipynb", cells("%%writefile prune.py\n" + PRUNE.decode(), "import prune"))
+    assert (submission.entry, submission.files["prune.py"]) == ("prune.py", PRUNE)
+    assert submission.notes == ("'prune.py' is graded, and the notebook 'prune.ipynb' beside it is not",)
+
+
 def test_a_notebook_beside_its_own_export_is_not_the_entry(tmp_path: Path) -> None:
     submission = read_folder(tmp_path / "s", {"prune.py": PRUNE, "prune.ipynb": cells("x = 1")})
     assert (submission.entry, submission.files["prune.py"]) == ("prune.py", PRUNE)
@@ -604,7 +750,12 @@ def test_an_old_notebook_is_upgraded(tmp_path: Path) -> None:
         (b"[]", "notebook"),
         (b'"text"', "notebook"),
         (b"{}", "n.ipynb"),
-        (b'{"nbformat": 99, "cells": []}', "notebook"),
+        (b'{"nbformat": 99, "cells": []}', "its format is 99, expected 4"),
+        (b'{"nbformat": [[[4]]], "cells": []}', "does not describe one"),
+        (b'{"nbformat": 4, "x": [' + b"[]," * 500_000 + b"1]}", "too many values; clear its outputs"),
+        (b'{"nbformat": 4, "x": [' + b"1," * 2_000_001 + b"1]}", "too many values; clear its outputs"),
+        (b'{"nbformat": 4, "cells": [' + b'{"cell_type":"code"},' * 5001 + b"1]}", "more than 5000 code cells"),
+        (cells(*(f"%%writefile m{i}.py\nx = 1" for i in range(1001))), "write more than 1000 files"),
         (b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}', "no code cells"),
         (b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": {"a": 1}}', "n.ipynb"),
         (b'{"nbformat": 4, "nbformat_minor": 5, "metadata": 3, "cells": [{"cell_type": "code", "source": 7}]}', "n.ipynb"),
@@ -641,72 +792,3 @@ def f():
     found = intake.imported_packages(read_file(tmp_path, "a.py", source))
     assert {"torch", "numpy", "os", "scipy", "sklearn", "assignment", "matplotlib", "tqdm"} <= found
     assert not found & {"", "np"}
-
-
-# --- anything at all -----------------------------------------------------------------------------------------------
-
-FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: (
-        st.lists(inner) | st.dictionaries(st.sampled_from(["cells", "source", "cell_type", "metadata", "nbformat"]), inner)
-    ),
-)
-
-
-def readable_or_refused(folder: Path, name: str, data: bytes) -> None:
-    try:
-        submission = read_file(folder, name, data)
-    except SubmissionError as error:
-        verdict = error.failure.verdict
-    else:
-        verdict = "graded"
-        assert submission.entry in submission.files
-        submission.files[submission.entry].decode("utf-8")
-        intake.imported_packages(submission)
-    assert verdict in {"graded", "unreadable"}
-
-
-@FUZZ
-@given(data=st.binary())
-@example(data=b"# coding: utf-8-sig\n\xff")
-@example(data=b"\xef\xbb\xbf# coding: latin-1\n")
-def test_any_bytes_as_a_source_are_read_or_refused(tmp_path: Path, data: bytes) -> None:
-    readable_or_refused(tmp_path, "a.py", data)
-
-
-@FUZZ
-@given(
-    name=st.sampled_from(["utf-8", "latin-1", "cp1252", "gbk", "utf_16", "idna", "hex", "shift_jis", "mbcs", "iso2022_jp"]),
-    data=st.binary(),
-)
-def test_any_bytes_under_a_cookie_are_read_or_refused(tmp_path: Path, name: str, data: bytes) -> None:
-    readable_or_refused(tmp_path, "a.py", f"# coding: {name}\n".encode() + data)
-
-
-@FUZZ
-@given(data=st.binary() | JSON.map(lambda found: json.dumps(found).encode()))
-def test_any_bytes_as_a_notebook_are_read_or_refused(tmp_path: Path, data: bytes) -> None:
-    readable_or_refused(tmp_path, "a.ipynb", data)
-
-
-@FUZZ
-@given(sources=st.lists(st.text(alphabet="ab%!?=#'\"\\()[]{}\n :", max_size=60), min_size=1, max_size=4))
-def test_any_cells_keep_their_number_of_lines(sources: list[str]) -> None:
-    try:
-        converted = notebook.convert(cells(*sources), "n.ipynb")
-    except SubmissionError:
-        return
-    assert converted.source.count("\n") == sum(source.count("\n") + 2 for source in sources)
-
-
-@FUZZ
-@given(
-    flips=st.lists(st.tuples(st.integers(min_value=0), st.integers(min_value=0, max_value=255)), max_size=8),
-    cut=st.integers(min_value=0, max_value=400),
-)
-def test_any_damage_to_a_zip_is_read_or_refused(tmp_path: Path, flips: list[tuple[int, int]], cut: int) -> None:
-    data = bytearray(zipped({"hw/prune.py": PRUNE, "hw/n.ipynb": cells("x = 1"), "hw/w.bin": bytes(100)}))
-    for position, value in flips:
-        data[position % len(data)] = value
-    readable_or_refused(tmp_path, "a.zip", bytes(data[: len(data) - cut]) or b"x")

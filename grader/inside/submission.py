@@ -54,7 +54,11 @@ def main(plan: confine.Plan, channels: Channels, setting: Setting, assignment: t
         os._exit(70)
     header, files = _receive()
     folder = Path(plan.scratch, "submission")
-    _settle(folder, files, header["entry"], setting)
+    try:
+        _settle(folder, files, header["entry"], setting)
+    except OSError as error:
+        size = sum(map(len, files.values()))
+        _finish({"claim": "unreadable", "stage": "unpack", "message": _TOO_LARGE.format(size / 1e6, error.strerror)})
     model = _serve(assignment, arrays, setting.scoring)
     notes: list[str] = []
     processes.prepare(notes.append, programs=plan.allow_exec, shared_memory=plan.namespaces)
@@ -68,6 +72,9 @@ def main(plan: confine.Plan, channels: Channels, setting: Setting, assignment: t
     _finish({"claim": "returned", "notes": notes}, weights)
 
 
+_TOO_LARGE = (
+    "its files ({:.0f} MB) could not be laid out where it runs ({}): hand in fewer, or smaller than limits.file_bytes in rubric.yaml"
+)
 _stage = ["import"]  # where the submission is; a list, because exception handlers read it
 
 

@@ -3,7 +3,8 @@
 
 Both sides fork from an interpreter with torch imported, import the same submission, call its prune on the same model and
 hand the same bytes back: one side by the sandbox with every layer of this machine, the other by a bare fork. They take
-turns, so that whatever else the machine is doing happens to both.
+turns, so that whatever else the machine is doing happens to both. In a batch a child is confined while the one before it
+runs; "alone" is without that, as in a student's check.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,10 +29,11 @@ from figures import environment, table  # noqa: E402
 
 from grader import intake, rubric, task  # noqa: E402
 from grader.formulas import PARAMETER_COUNT  # noqa: E402
-from grader.records import Upload  # noqa: E402
+from grader.records import Submission, Upload  # noqa: E402
 from grader.sandbox import PublicData, Sandbox  # noqa: E402
 
 WARM_UP = 10
+PAUSE_SECONDS = 0.08
 WEIGHTS_BYTES = PARAMETER_COUNT * 4
 
 # The nursery's own preparations and the child's own steps, in the same order, without anything that confines.
@@ -47,7 +52,7 @@ for start in nursery._huge_pages():
     kernel.collapse(start, start + kernel.HUGE_PAGE)
 files = {{"prune.py": Path(job["source"]).read_bytes()}}
 header = {{"entry": "prune.py", "parameters": {{}}}}
-setting = submission.Setting(job["arrays"], job["scoring"], tuple(job["packages"]), 1, 0)
+setting = submission.Setting(job["scoring"], tuple(job["packages"]), 1, 0)
 submission._send = lambda *record: None
 import gc
 gc.collect(); gc.freeze()
@@ -57,7 +62,7 @@ while sys.stdin.readline():
     child = os.fork()
     if child == 0:
         folder = Path(job["scratch"], "submission")
-        arrays = submission._map(job["data"], job["arrays"])
+        arrays = submission._map(os.dup(job["data"]), job["arrays"])
         submission._settle(folder, files, "prune.py", setting)
         model = submission._serve(assignment, arrays, job["scoring"])
         weights = submission._run(folder, files, header, model, assignment, [])
@@ -124,27 +129,39 @@ def main() -> None:
         data = PublicData.of("public", task.public(rules, home, home).public_arrays())
         submission = intake.read(Upload("one", source.name, str(source), source))
         bare = BareFork(source, data, rules, home)
-        with Sandbox(rules, forbidden=(home / "secret",)) as sandbox:
-
-            def confined() -> None:
-                run = sandbox.run(submission, data)
-                if run.weights is None:
-                    sys.exit(f"the run gave no weights: {run.failure}")
-
-            sides = {"bare fork": bare.run, "isolated": confined}
-            taken: dict[str, list[float]] = {name: [] for name in sides}
-            for number in range(WARM_UP + runs):
-                for name, run in list(sides.items())[:: 1 if number % 2 else -1]:
-                    started = time.perf_counter()
-                    run()
-                    if number >= WARM_UP:
-                        taken[name].append((time.perf_counter() - started) * 1000)
-            layers = ", ".join(sandbox.isolation.layers)
+        sides: dict[str, Callable[[], object]] = {"bare fork": bare.run}
+        with ExitStack() as stack:
+            for name, standby in (("isolated, in a batch", True), ("isolated, alone", False)):
+                sandbox = stack.enter_context(Sandbox(rules, forbidden=(home / "secret",), standby=standby))
+                sides[name] = partial(confined, sandbox, submission, data)
+            taken = in_turns(sides, runs)
         bare.close()
-    added = [isolated - plain for plain, isolated in zip(taken["bare fork"], taken["isolated"], strict=True)]
-    rows = [(name, *quartiles(values)) for name, values in {**taken, "added by isolation": added}.items()]
+    rows = [(name, *quartiles(values)) for name, values in taken.items()]
+    for name in list(sides)[1:]:
+        added = [isolated - plain for plain, isolated in zip(taken["bare fork"], taken[name], strict=True)]
+        rows.append((name.replace("isolated", "added by isolation"), *quartiles(added)))
     print(table(("one run", "median, ms", "quartiles, ms"), rows))
-    print(f"\n{runs} runs of each in turns; {sandbox.isolation.level}: {layers}\n{environment()}")
+    print(f"\n{runs} runs of each in turns; {sandbox.isolation.level}: {', '.join(sandbox.isolation.layers)}\n{environment()}")
+
+
+def confined(sandbox: Sandbox, submission: Submission, data: PublicData) -> None:
+    run = sandbox.run(submission, data)
+    if run.weights is None:
+        sys.exit(f"the run gave no weights: {run.failure}")
+
+
+def in_turns(sides: Mapping[str, Callable[[], object]], runs: int) -> dict[str, list[float]]:
+    """Milliseconds of each run of each side. The pause lets what a side does ahead end in its own time, not in another's."""
+    taken: dict[str, list[float]] = {name: [] for name in sides}
+    names = list(sides)
+    for number in range(WARM_UP + runs):
+        for name in names[number % len(names) :] + names[: number % len(names)]:
+            started = time.perf_counter()
+            sides[name]()
+            if number >= WARM_UP:
+                taken[name].append((time.perf_counter() - started) * 1000)
+            time.sleep(PAUSE_SECONDS)
+    return taken
 
 
 def quartiles(values: list[float]) -> tuple[str, str]:

@@ -49,6 +49,7 @@ def open_bench(
     forbidden: tuple[Path, ...],
     ledger: Ledger | None = None,
     without: Collection[str] = (),
+    standby: bool = True,
 ) -> Iterator[Bench]:
     """Sandbox, evaluator and instances made ready. Hidden splits where the instances have them, else validation.
 
@@ -58,7 +59,9 @@ def open_bench(
     torch.set_num_threads(1)  # workers are threads; and a fixed order of summation gives the same bits each time
     evaluator = Evaluator(device)
     try:
-        sandbox = Sandbox(rubric, forbidden=forbidden, without=LAYERS if isolation == "none" else without).__enter__()
+        sandbox = Sandbox(
+            rubric, forbidden=forbidden, without=LAYERS if isolation == "none" else without, standby=standby
+        ).__enter__()
     except GraderError as error:
         raise UsageError(f"no sandbox: {error}; {_NOTHING_RUN}") from None
     stations: list[Station] = []

@@ -10,6 +10,7 @@ import json
 import os
 import select
 import signal
+import socket
 import struct
 import time
 from collections.abc import Callable
@@ -74,7 +75,8 @@ class Conversation:
         self._open: set[int] = set()
         theirs: tuple[int, ...] = ()
         try:
-            source_r, self._source = self._pipe()
+            source_r, self._source = (end.detach() for end in socket.socketpair())
+            self._open |= {source_r, self._source}
             self._result, result_w = self._pipe(_RESULT_PIPE_BYTES)
             self._logged, log_w = self._pipe()
             self._reported, report_w = self._pipe()
@@ -116,11 +118,17 @@ class Conversation:
         self.unforbidden = tuple(record.get("open", ()))
         return tuple(record.get("layers", ()))
 
-    def await_result(self, bundle: bytes) -> Run:
-        """Hand over the source and follow the run to its end."""
+    @property
+    def waits(self) -> bool:
+        """Whether the child is still there, as far as can be told without asking it."""
+        return self._pump(time.monotonic() + 1, patience=0.0) and not self._ended()
+
+    def await_result(self, bundle: bytes, data: int) -> Run:
+        """Hand over the source with the descriptor of the instance's ``data``, and follow the run to its end."""
         started = time.monotonic()
+        os.write(self._leash, b"1")  # the warden's clock starts as well
+        pending = memoryview(bundle)[self._hand_over_first(bundle[:8], data) :]
         deadline = started + self._limits.wall_seconds * (_BUSY if self._limits.clock == "cpu" else 1)
-        pending = memoryview(bundle)
         stage: Stage = "import"
         status: dict[str, Any] | None = None
         overdue = False
@@ -203,6 +211,14 @@ class Conversation:
                 self._drain_result()
                 return self._take_record(), pending
 
+    def _hand_over_first(self, head: bytes, data: int) -> int:
+        """The first bytes, which are what the descriptor travels with. Returns how many were taken."""
+        with socket.socket(fileno=os.dup(self._source)) as source:
+            try:
+                return socket.send_fds(source, [head], [data])
+            except OSError:  # the child is gone, which its warden's report will explain
+                return 0
+
     def _hand_over(self, pending: memoryview) -> memoryview:
         try:
             pending = pending[os.write(self._source, pending) :]
@@ -227,7 +243,7 @@ class Conversation:
 
     # --- pipes and clock ----------------------------------------------------------------------------------------------
 
-    def _pump(self, deadline: float, *, writing: bool = False) -> bool:
+    def _pump(self, deadline: float, *, writing: bool = False, patience: float = 1.0) -> bool:
         """Wait for something to happen and take it in. False once the deadline has passed."""
         poll = select.poll()
         for fd in (self._result, self._logged, self._reported, self._pidfd):
@@ -238,7 +254,7 @@ class Conversation:
         remaining = deadline - time.monotonic()
         if remaining <= 0:
             return False
-        for fd, _ in poll.poll(min(remaining, 1.0) * 1000 + 1):
+        for fd, _ in poll.poll(min(remaining, patience) * 1000 + 1 if patience else 0):
             if fd == self._result:
                 self._incoming += self._read(fd, WEIGHTS_BYTES + RECORD_BYTES - len(self._incoming))
             elif fd == self._logged:

@@ -2,13 +2,13 @@
 
 Theory of operation. The keeper (this process) holds the secret and the hidden data. It execs one nursery
 (``grader.inside``), a clean interpreter with torch imported, and asks it for one warden and one confined child per run.
-Five pipes join them, made by the keeper for each run::
+Four pipes and a socket join them, made by the keeper for each run::
 
-    source   keeper -> inside   the submission's files, handed over only after the probe has proved the confinement
+    source   keeper -> inside   the instance's public data and the submission's files, once the confinement is proved
     result   inside -> keeper   probe report, stage, status record (a claim), then 569,384 bytes of weights
     log      inside -> keeper   stdout and stderr, capped
     report   warden -> keeper   wait status, CPU time, memory
-    leash    keeper -> warden   closed by the keeper when the run must end
+    leash    keeper -> warden   a byte starts the warden's clock; closed by the keeper when the run must end
 
 What the keeper believes: its own clock, the warden's wait status and sums, a byte count, and bytes that the gate has
 checked. Whatever arrives on ``result`` after the source was handed over is the student's: it can choose among verdicts
@@ -25,7 +25,7 @@ import struct
 import tempfile
 import threading
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -40,6 +40,7 @@ from grader.errors import GraderError
 from grader.nursery import START_SECONDS, Nursery
 from grader.records import LAYERS, Isolation, Run, Submission
 from grader.rubric import LimitsSection, Rubric
+from grader.standby import Ready, Standby
 
 SEED = 0  # of random, numpy and torch before each import of a submission
 _SLOW_IMPORTS = {
@@ -78,11 +79,13 @@ class PublicData:
 class Sandbox:
     """Owns the nursery. Open it with ``with``; ``run`` may be called from several threads, one per slot."""
 
-    def __init__(self, rubric: Rubric, *, forbidden: tuple[Path, ...], without: Collection[str] = ()) -> None:
+    def __init__(
+        self, rubric: Rubric, *, forbidden: tuple[Path, ...], without: Collection[str] = (), standby: bool = False
+    ) -> None:
         """``forbidden`` paths must be out of every child's reach: each child tries to open them before it may start.
 
         ``without`` switches off ``LAYERS``: all of them for practice on one's own code, some of them to prove that an
-        attack succeeds where they are missing.
+        attack succeeds where they are missing. With ``standby`` children are confined ahead of the runs that need them.
         """
         if unknown := set(without) - set(LAYERS):
             raise ValueError(f"no such layers: {', '.join(sorted(unknown))}; expected some of {', '.join(LAYERS)}")
@@ -96,6 +99,9 @@ class Sandbox:
         self._cold: set[str] = set()  # packages that start threads when they are imported
         self._nursery: Nursery | None = None
         self._closed = False
+        self._standby = Standby(self._prepared) if standby else None
+        self._under_way = 0
+        self._runs = 0
         self.generation = 0  # of the nursery
         self.isolation = Isolation("L0", ())
 
@@ -118,6 +124,8 @@ class Sandbox:
         self._closed = True
         if nursery := self._nursery:
             nursery.close()
+        if self._standby:
+            self._standby.close()
 
     def run(
         self,
@@ -130,13 +138,42 @@ class Sandbox:
         """Run ``prune(model, **parameters)`` on one instance. Raises GraderError where the grader itself failed."""
         self._warm(packages)
         try:
-            with self._conversation(data) as conversation:
-                layers = conversation.await_probe()
-                if layers != self.isolation.layers:
-                    raise GraderError(f"a child was confined by {', '.join(layers)}, not {', '.join(self.isolation.layers)}")
-                return conversation.await_result(_bundle(submission, parameters or {}))
+            with self._one_more() as several, self._child() as ready:
+                if ready.layers != self.isolation.layers:
+                    raise GraderError(
+                        f"a child was confined by {', '.join(ready.layers)}, not {', '.join(self.isolation.layers)}"
+                    )
+                if self._standby and several:
+                    self._standby.refill(self._under_way)
+                return ready.conversation.await_result(_bundle(submission, data, parameters or {}), data.fd)
         except OSError as error:
             raise GraderError(f"a run could not be prepared: {error}") from error
+
+    @contextmanager
+    def _one_more(self) -> Iterator[bool]:
+        """Count a run while it is under way. Whether there has been one before, and so may be one after it."""
+        with self._lock:
+            self._under_way += 1
+            self._runs += 1
+            several = self._runs > 1
+        try:
+            yield several
+        finally:
+            with self._lock:
+                self._under_way -= 1
+
+    @contextmanager
+    def _child(self) -> Iterator[Ready]:
+        """A confined child that waits for a submission, and the end of it."""
+        ready = (self._standby and self._standby.take(self._vintage)) or self._prepared()
+        try:
+            yield ready
+        finally:
+            ready.close()
+
+    @property
+    def _vintage(self) -> object:
+        return self.generation, len(self._warmed)
 
     def recover(self, generation: int, *, force: bool) -> bool:
         """After a failed run: a fresh nursery if the one of that ``generation`` is gone, or if ``force`` is set.
@@ -153,7 +190,7 @@ class Sandbox:
     def _replace_nursery(self) -> None:
         self._living().close()
         self._warmed.clear()
-        self.generation += 1
+        self.generation += 1  # which what stands by is of no more
         self._nursery = self._new_nursery()
 
     def _new_nursery(self) -> Nursery:
@@ -180,28 +217,26 @@ class Sandbox:
             raise GraderError(f"{error} (namespaces: {missing['namespaces']})") from None
 
     def _prove(self, missing: dict[str, str]) -> Isolation:
-        nothing = PublicData.of("probe", {"nothing": np.zeros(1, np.float32)})
+        ready = self._prepared()
         try:
-            with self._conversation(nothing) as conversation:
-                layers = conversation.await_probe()
-                return judged(layers, missing, conversation.unforbidden)
+            return judged(ready.layers, missing, ready.conversation.unforbidden)
         finally:
-            os.close(nothing.fd)
+            ready.close()
 
-    @contextmanager
-    def _conversation(self, data: PublicData) -> Iterator[Conversation]:
-        limits = self._rubric.limits
-        with (
-            _Slot(self._slots, self._lock) as slot,
-            self._scratch(slot) as scratch,
-            self._groups.one(slot, memory_bytes=limits.memory_bytes, tasks=_tasks(limits) + 1) as group,
-        ):
+    def _prepared(self) -> Ready:
+        """A child that is confined and has proved it. Raises GraderError where that can't be had."""
+        limits, vintage = self._rubric.limits, self._vintage
+        with ExitStack() as stack:
+            slot = stack.enter_context(_Slot(self._slots, self._lock))
+            scratch = stack.enter_context(self._scratch(slot))
+            group = stack.enter_context(self._groups.one(slot, memory_bytes=limits.memory_bytes, tasks=_tasks(limits) + 1))
 
             def start_child(theirs: tuple[int, ...]) -> int:
-                return self._start_child(slot, scratch, group, (*theirs, data.fd), data)
+                return self._start_child(slot, scratch, group, theirs)
 
-            with Conversation(limits, start_child, group) as conversation:
-                yield conversation
+            conversation = stack.enter_context(Conversation(limits, start_child, group))
+            layers = conversation.await_probe()
+            return Ready(conversation, layers, vintage, stack.pop_all())
 
     @contextmanager
     def _scratch(self, slot: int) -> Iterator[str]:
@@ -240,7 +275,7 @@ class Sandbox:
     def _uid(self, slot: int) -> int | None:
         return None if "own user" in self._without else own_uid(slot)
 
-    def _start_child(self, slot: int, scratch: str, group: ControlGroup, fds: tuple[int, ...], data: PublicData) -> int:
+    def _start_child(self, slot: int, scratch: str, group: ControlGroup, fds: tuple[int, ...]) -> int:
         """Ask the nursery for a warden and its child. Returns the warden's pidfd."""
         limits, points, score = self._rubric.limits, self._rubric.points, self._rubric.score
         plan = {
@@ -256,7 +291,6 @@ class Sandbox:
             "control_groups": group.names,
         }
         setting = {
-            "arrays": data.arrays,
             "scoring": {**score.model_dump(), **points.model_dump()},
             "packages": self._rubric.allow.packages,
             "threads": limits.threads,
@@ -317,8 +351,9 @@ def judged(layers: tuple[str, ...], missing: Mapping[str, str], unforbidden: tup
     return Isolation(level, layers, unoffered | dict(missing), unforbidden)
 
 
-def _bundle(submission: Submission, parameters: Mapping[str, Any]) -> bytes:
+def _bundle(submission: Submission, data: PublicData, parameters: Mapping[str, Any]) -> bytes:
     header = {
+        "arrays": data.arrays,
         "entry": submission.entry,
         "parameters": dict(parameters),
         "files": [[name, len(content)] for name, content in submission.files.items()],

@@ -76,7 +76,7 @@ def bench_for(instance: task.Instance, target: Target) -> Iterator[Callable[[Cas
     def opener(case: Case) -> AbstractContextManager[Bench]:
         forbidden = (Path(target.places["HIDDEN"]),)
         rules = corpus.rules_of(case, RULES)
-        return batch.open_bench(rules, [instance], isolation="strict", device="cpu", forbidden=forbidden)
+        return batch.open_bench(rules, [instance], isolation="strict", device="cpu", forbidden=forbidden, standby=False)
 
     benches = OneOpen(opener, key_of_rules)
     yield benches

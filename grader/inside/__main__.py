@@ -27,7 +27,7 @@ import torch
 from grader.inside import census, confine, kernel, packages, submission, warden
 
 _MESSAGE_BYTES = 1 << 16
-_CHANNELS = 9  # of warden.Channels, with three control groups at most
+_CHANNELS = 8  # of warden.Channels, with three control groups at most
 _IMPORTED_BY_EVERY_RUN = ("fcntl", "numpy.random", "importlib.util")
 
 
@@ -175,8 +175,8 @@ def _start(
     keeper: socket.socket, message: dict[str, Any], fds: list[int], common: dict[str, Any], assignment: types.ModuleType
 ) -> int:
     """Fork a warden and send its pidfd to the keeper. Returns its pid, or 0 where that failed."""
-    source, result, log, report, leash, data, *groups = fds
-    channels = warden.Channels(source, result, log, report, leash, data, tuple(groups))
+    source, result, log, report, leash, *groups = fds
+    channels = warden.Channels(source, result, log, report, leash, tuple(groups))
     plan = confine.Plan(**common, **message["plan"])
     setting = submission.Setting(**message["setting"])
 

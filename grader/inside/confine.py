@@ -224,11 +224,8 @@ def namespaces_of_this_process() -> tuple[str, ...]:
 
 
 def _set_limits(plan: Plan) -> None:
-    with open("/proc/self/statm") as statm:
-        inherited = int(statm.read().split()[0]) * resource.getpagesize()
     others = 2 if plan.namespaces else 0 if plan.uid else _tasks_of_this_user()  # which the kernel counts too
     limits = {
-        resource.RLIMIT_AS: inherited + plan.memory_bytes,
         resource.RLIMIT_FSIZE: plan.file_bytes,
         resource.RLIMIT_NPROC: plan.processes + others,
         resource.RLIMIT_NOFILE: 1024,
@@ -242,13 +239,24 @@ def _set_limits(plan: Plan) -> None:
     if plan.cpu_seconds is not None:
         limits[resource.RLIMIT_CPU] = int(plan.cpu_seconds) + 2  # a backstop: the warden's sum over the tree comes first
     for which, value in limits.items():
-        hard = resource.getrlimit(which)[1]
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(which, (value, value))
+        _limit(which, value)
     try:
         Path("/proc/self/oom_score_adj").write_text("1000")
     except OSError:
         pass  # the kernel's choice among victims, never a limit
+
+
+def limit_memory(plan: Plan) -> None:
+    """Addresses that this process may use from now on, beside those that it has."""
+    with open("/proc/self/statm") as statm:
+        held = int(statm.read().split()[0]) * resource.getpagesize()
+    _limit(resource.RLIMIT_AS, held + plan.memory_bytes)
+
+
+def _limit(which: int, value: int) -> None:
+    hard = resource.getrlimit(which)[1]
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(which, (value, value))
 
 
 def _tasks_of_this_user() -> int:

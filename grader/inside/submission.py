@@ -13,6 +13,7 @@ import json
 import mmap
 import os
 import random
+import socket
 import struct
 import sys
 import tempfile
@@ -35,7 +36,6 @@ _STDIN, _STDOUT, _STDERR, _RESULT, _SOURCE = range(5)
 class Setting:
     """What the keeper says of a run before it hands over the source."""
 
-    arrays: dict[str, tuple[int, tuple[int, ...]]]  # name -> (offset in float32 values, shape) in the data descriptor
     scoring: dict[str, float]  # the rubric's numbers, for assignment.score and assignment.points
     packages: tuple[str, ...]
     threads: int
@@ -44,7 +44,6 @@ class Setting:
 
 def main(plan: confine.Plan, channels: Channels, setting: Setting, assignment: types.ModuleType) -> NoReturn:
     """The whole life of the confined child."""
-    arrays = _map(channels.data, setting.arrays)
     _arrange_descriptors(channels, close_others="descriptors" not in plan.without)
     try:
         layers = confine.lock_down(plan)
@@ -52,7 +51,10 @@ def main(plan: confine.Plan, channels: Channels, setting: Setting, assignment: t
     except BaseException as error:
         _send({"broken": f"{type(error).__name__}: {error}"})
         os._exit(70)
-    header, files = _receive()
+    header, files, data = _receive()
+    arrays = _map(data, header["arrays"])
+    if "limits" in layers:
+        confine.limit_memory(plan)
     folder = Path(plan.scratch, "submission")
     try:
         _settle(folder, files, header["entry"], setting)
@@ -72,9 +74,7 @@ def main(plan: confine.Plan, channels: Channels, setting: Setting, assignment: t
     _finish({"claim": "returned", "notes": notes}, weights)
 
 
-_TOO_LARGE = (
-    "its files ({:.0f} MB) could not be laid out where it runs ({}): hand in fewer, or smaller than limits.file_bytes in rubric.yaml"
-)
+_TOO_LARGE = "its files ({:.0f} MB) could not be laid out where it runs ({}): hand in fewer, or smaller than limits.file_bytes in rubric.yaml"
 _stage = ["import"]  # where the submission is; a list, because exception handlers read it
 
 
@@ -99,9 +99,13 @@ def _run(
 
 
 def _map(fd: int, arrays: dict[str, tuple[int, tuple[int, ...]]]) -> dict[str, np.ndarray]:
-    """The instance's arrays, copy on write: what a submission writes into them is its own."""
+    """The instance's arrays, copy on write: what a submission writes into them is its own.
+
+    ``arrays`` has their names with the offset, in float32 values, and the shape.
+    """
     length = os.fstat(fd).st_size
     memory = mmap.mmap(fd, length, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE)
+    os.close(fd)
     flat = np.frombuffer(memory, dtype="<f4")
     return {name: flat[start : start + int(np.prod(shape))].reshape(shape) for name, (start, shape) in arrays.items()}
 
@@ -221,13 +225,15 @@ def _unknown(signature: inspect.Signature, parameters: dict[str, Any]) -> str:
 # --- the channels -----------------------------------------------------------------------------------------------------
 
 
-def _receive() -> tuple[dict[str, Any], dict[str, bytes]]:
-    """The keeper's one message: a JSON header, then the files' bytes in its order."""
-    with open(_SOURCE, "rb") as source:
-        (length,) = struct.unpack("<Q", source.read(8))
-        header = json.loads(source.read(length))
-        files = {name: source.read(size) for name, size in header["files"]}
-    return header, files
+def _receive() -> tuple[dict[str, Any], dict[str, bytes], int]:
+    """The keeper's one message: a JSON header and the files' bytes in its order, and a descriptor of the data."""
+    with socket.socket(fileno=_SOURCE) as channel:
+        start, (data,), _, _ = socket.recv_fds(channel, 8, 1)
+        with channel.makefile("rb") as source:
+            (length,) = struct.unpack("<Q", start + source.read(8 - len(start)))
+            header = json.loads(source.read(length))
+            files = {name: source.read(size) for name, size in header["files"]}
+    return header, files, data
 
 
 def _send(record: dict[str, object], payload: bytes = b"") -> None:

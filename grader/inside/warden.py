@@ -8,6 +8,7 @@ It holds nothing that a submission must not see, and tells the keeper of the clo
 from __future__ import annotations
 
 import json
+import math
 import os
 import select
 import signal
@@ -19,6 +20,7 @@ from typing import NoReturn
 from grader.inside import census, confine, kernel
 
 SAMPLE_SECONDS = 0.05
+_IDLE_SECONDS = 1.0  # while the child waits for a submission
 _SECOND_LOOK_SECONDS = 0.5  # between two exact figures of the memory of several processes, unless a limit seems broken
 
 
@@ -26,12 +28,11 @@ _SECOND_LOOK_SECONDS = 0.5  # between two exact figures of the memory of several
 class Channels:
     """Descriptors that the keeper made for one run."""
 
-    source: int  # keeper -> inside: the submission's files
+    source: int  # keeper -> inside: the instance's public arrays and the submission's files; a socket
     result: int  # inside -> keeper: probe, status, weights
     log: int  # inside -> keeper: stdout and stderr
     report: int  # warden -> keeper: how the run ended
-    leash: int  # keeper -> warden: its end closes when the run must end
-    data: int  # the instance's public arrays, read only
+    leash: int  # keeper -> warden: a byte starts the clock, and its end closes when the run must end
     control_groups: tuple[int, ...] = ()  # the files that take in who writes "0" into them
 
 
@@ -56,7 +57,7 @@ def main(plan: confine.Plan, channels: Channels, ready: int, inside: Callable[[]
             os.write(group, b"0")
             os.close(group)
         inside()
-    for fd in (channels.source, channels.result, channels.log, channels.data, *channels.control_groups):
+    for fd in (channels.source, channels.result, channels.log, *channels.control_groups):
         os.close(fd)
     status, killed, peak = watch.until_end(child)
     survivors = _end_everything(own_domain, plan.uid)
@@ -97,7 +98,7 @@ class _Watch:
         self._census = census.Census(folders, scratch)
         self._inherited = census.anonymous_bytes(os.getpid())  # the interpreter's own, before anything of the run
         self._lack = census.out_of_memory_kills()
-        self._started = time.monotonic()
+        self._started: float | None = None  # when the source was handed over
         self._peak = 0
         self._cpu_seconds = 0.0
         self._second_look = 0.0  # when the next exact figure is due
@@ -106,9 +107,10 @@ class _Watch:
         """The child's wait status, why it was killed if it was, and the run's peak of memory in bytes."""
         poll = select.poll()
         poll.register(pidfd := os.pidfd_open(child), select.POLLIN)
-        poll.register(self._leash, select.POLLHUP)
+        poll.register(self._leash, select.POLLIN | select.POLLHUP)
         while True:
-            events = {fd for fd, _ in poll.poll(SAMPLE_SECONDS * 1000)}
+            pause = _IDLE_SECONDS if self._started is None else SAMPLE_SECONDS
+            events = {fd for fd, _ in poll.poll(pause * 1000)}
             if pidfd in events:
                 killed = None
                 break
@@ -128,8 +130,12 @@ class _Watch:
 
     def _why_end(self, events: set[int]) -> str | None:
         if self._leash in events:
-            return "leash"
-        return "orphaned" if os.getppid() != self._nursery else self._broken_limit()
+            if not os.read(self._leash, 1):
+                return "leash"
+            self._started = time.monotonic()
+        if os.getppid() != self._nursery:
+            return "orphaned"
+        return self._broken_limit() if self._started is not None else None
 
     def _broken_limit(self) -> str | None:
         usage = self._census.sample()
@@ -142,7 +148,7 @@ class _Watch:
 
     def _overdue(self, usage: census.Usage) -> bool:
         """Slept for too long. On a busy machine a run also waits for a processor, which is no fault of the submission's."""
-        passed = time.monotonic() - self._started
+        passed = time.monotonic() - (self._started or math.inf)
         if self._plan.wall_seconds is None or passed <= self._plan.wall_seconds:
             return False
         return passed - census.waited_seconds(usage.processes) > self._plan.wall_seconds

@@ -1,2 +1,0 @@
-def prune(model):
-    return model

@@ -359,9 +359,8 @@ def _print_doctor(
         print(f"{'':10} {remedy}")
     for name, report in controls.items():
         points = "-" if report.points is None else f"{report.points:.3f}"
-        print(
-            f"{'scored':10} {name}: {report.verdict}, {points} of {report.max_points:g} points {_shown(report.message, 300)}".rstrip()
-        )
+        said = f"{report.verdict}, {points} of {report.max_points:g} points {_shown(report.message, 300)}"
+        print(f"{'scored':10} {name}: {said.rstrip()}")
     if not doctors.is_sound(controls):
         print("broken     the reference must be graded and beat the others, which must be graded with 0 points")
     for name, version in environment.items():

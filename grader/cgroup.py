@@ -10,6 +10,7 @@ Source: the kernel's Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/.
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import time
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from grader.errors import GraderError
 
 _PREFIX = "prunegrade-"
 _KERNEL_BYTES = 64 << 20  # on top of a run's limit: page tables, buffers, and what a sample of the warden's comes too late for
+_INSTANCES = itertools.count()
 _FOLD_SECONDS = 2.0  # ended processes leave their group a little later
 
 
@@ -91,6 +93,7 @@ class ControlGroups:
     def __init__(self, places: tuple[_Place, ...], missing: str) -> None:
         self._places = places
         self.missing = missing
+        self._number = next(_INSTANCES)
 
     @classmethod
     def none(cls, why: str) -> Self:
@@ -121,7 +124,7 @@ class ControlGroups:
         try:
             try:
                 for place in self._places:
-                    made.append((place, _made(place, f"{_PREFIX}{os.getpid()}-{slot}", memory_bytes, tasks)))
+                    made.append((place, _made(place, f"{_PREFIX}{os.getpid()}-{self._number}-{slot}", memory_bytes, tasks)))
                     entrances.append(os.open(made[-1][1] / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC))
             except OSError as error:
                 raise GraderError(f"a control group could not be made: {error}") from error

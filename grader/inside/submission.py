@@ -74,7 +74,10 @@ def main(plan: confine.Plan, channels: Channels, setting: Setting, assignment: t
     _finish({"claim": "returned", "notes": notes}, weights)
 
 
-_TOO_LARGE = "its files ({:.0f} MB) could not be laid out where it runs ({}): hand in fewer, or smaller than limits.file_bytes in rubric.yaml"
+_TOO_LARGE = (
+    "its files ({:.0f} MB) could not be laid out where it runs ({}): hand in fewer, "
+    "or smaller than limits.file_bytes in rubric.yaml"
+)
 _stage = ["import"]  # where the submission is; a list, because exception handlers read it
 
 

@@ -31,11 +31,22 @@ def main() -> None:
             passes[name] = corpus.run_all(
                 Path(folder), without=without, workers=options.workers, only=options.only, progress=report_progress
             )
-    head = ("one pass", "cases", "wrong verdicts", "breaches", "leaks", "leftovers", "bystanders changed", "minutes")
+    head = (
+        "one pass",
+        "cases",
+        "not stopped at this level",
+        "wrong verdicts",
+        "breaches",
+        "leaks",
+        "leftovers",
+        "bystanders changed",
+        "minutes",
+    )
     rows = [
         (
             name,
             found.cases,
+            len(found.unstopped),
             len(found.wrong),
             len(found.breaches),
             len(found.leaks),

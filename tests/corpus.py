@@ -76,6 +76,10 @@ class Case:
         """What is expected where these layers are in force."""
         return self if set(self.wants) <= set(layers) else replace(self, points=None, **self.otherwise)
 
+    def is_stopped_by(self, layers: Collection[str]) -> bool:
+        """False for an attack that nothing stops where only these layers are in force."""
+        return not self.needs or not self.needs.isdisjoint(layers)
+
     @property
     def submission(self) -> Path:
         (path,) = (path for path in (FOLDER / self.name).iterdir() if path.stem == "submission")
@@ -308,6 +312,7 @@ class Pass:
     seed: int
     layers: frozenset[str] = frozenset()
     cases: int = 0
+    unstopped: list[str] = field(default_factory=list)  # attacks that none of the layers here stops: not run
     seconds: float = 0.0
     wrong: dict[str, list[str]] = field(default_factory=dict)  # case -> what it should not have done
     bystanders: int = 0  # runs of honest submissions beside them
@@ -347,7 +352,9 @@ def run_all(
                 rules, problem.instances, isolation="best", device="cpu", forbidden=(home, aim / "hidden"), without=without
             ) as bench:
                 found.layers = frozenset(bench.sandbox.isolation.layers)
-                _run_group(group, bench, aimed_at, place, workers, found)
+                stopped = [case for case in group if case.is_stopped_by(found.layers)]
+                found.unstopped += [case.name for case in group if case not in stopped]
+                _run_group(stopped, bench, aimed_at, place, workers, found)
             found.leaks += _leaks(place / "out", hidden)
             progress(f"{number + 1} of {len(groups)} sets of rules, {found.cases} cases")
     found.leftovers = leftovers(before)

@@ -16,7 +16,8 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _FREE_DESCRIPTORS = 256  # of a process; each further one may stand for a socket with a full buffer of kernel memory
 _BUFFER_BYTES = 212_992
 _ENTRY_BYTES = 16_384  # charged for a file or folder on the host's disk, however small it is
-_LONGEST_PATH = 3_000
+_DEEPEST = 200  # folders in folders
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _RELAXED = 20  # times as long as a slow look took, until the next one
 
 
@@ -158,23 +159,45 @@ def _from_status(pid: int, key: bytes) -> int:
 
 
 def _disk_bytes(folder: str) -> int:
-    """What lies below a folder that somebody may be changing."""
-    total, pending = 0, [folder]
-    while pending:
-        for entry in _entries(pending.pop()):
-            try:
-                found = entry.stat(follow_symlinks=False)
-            except OSError:
+    """What lies below a folder that somebody may be changing: by descriptors, so that no link leads out of it."""
+    total, pending = 0, [(os.open(folder, _FOLDER), iter((".",)))]
+    try:
+        while pending:
+            place, names = pending[-1]
+            if (name := next(names, None)) is None:
+                os.close(pending.pop()[0])
                 continue
-            total += max(found.st_blocks * 512, _ENTRY_BYTES)
-            if stat.S_ISDIR(found.st_mode):
-                pending.append(entry.path)
-            if len(entry.path) > _LONGEST_PATH:
-                return 1 << 62  # somebody hides files where no path can reach them
+            if len(pending) > _DEEPEST:
+                return 1 << 62  # somebody hides files where nobody would look
+            try:
+                inner = os.open(name, _FOLDER, dir_fd=place)
+            except OSError:
+                continue  # gone, or no folder any more
+            pending.append((inner, iter(())))
+            held, folders = _held(inner)
+            total += held
+            pending[-1] = (inner, iter(folders))
+    finally:
+        for place, _ in pending:
+            os.close(place)
     return total
 
 
-def _entries(folder: str) -> Iterable[os.DirEntry[str]]:
+def _held(place: int) -> tuple[int, list[str]]:
+    """Bytes of a folder's own entries, and the names of those that are folders."""
+    total, folders = 0, []
+    for entry in _entries(place):
+        try:
+            found = entry.stat(follow_symlinks=False)
+        except OSError:
+            continue
+        total += max(found.st_blocks * 512, _ENTRY_BYTES)
+        if stat.S_ISDIR(found.st_mode):
+            folders.append(entry.name)
+    return total, folders
+
+
+def _entries(folder: str | int) -> Iterable[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
             return list(entries)

@@ -26,8 +26,12 @@ STUDENT_UID = 1000  # as seen inside; outside it is a number of its own for each
 _SYSTEM_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/etc/localtime", "/usr/share/zoneinfo")
 _PROGRAMS = ("/bin", "/usr/bin", "/usr/include", "/usr/libexec")
 _DEVICES = ("/dev/null", "/dev/full", "/dev/random", "/dev/urandom")  # /dev/zero can be mapped as memory that nobody counts
+# Not whole: below net/ it tells of the host's sockets, where there is no network namespace.
+_PROC_SELF = """
+    auxv cmdline comm coredump_filter cgroup environ fd fdinfo io limits maps oom_score oom_score_adj sched schedstat
+    smaps smaps_rollup stat statm status timerslack_ns wchan
+""".split()
 _PROC_FILES = (
-    "/proc/self",
     "/proc/cpuinfo",
     "/proc/meminfo",
     "/proc/stat",
@@ -228,7 +232,7 @@ def _set_limits(plan: Plan) -> None:
     limits = {
         resource.RLIMIT_FSIZE: plan.file_bytes,
         resource.RLIMIT_NPROC: plan.processes + others,
-        resource.RLIMIT_NOFILE: 1024,
+        resource.RLIMIT_NOFILE: 512,  # which also bounds those on their way between processes: the grader must keep room
         resource.RLIMIT_CORE: 1,  # neither a file nor, which 0 would allow, a pipe to the host's crash handler
         resource.RLIMIT_SIGPENDING: 1024,  # each queued signal and timer is kernel memory
         resource.RLIMIT_MEMLOCK: 65536,
@@ -275,7 +279,8 @@ def _landlock_rules(plan: Plan) -> list[tuple[str, int]]:
     execute = kernel.LL_EXECUTE if plan.allow_exec else 0
     rules = [(path, kernel.LL_READ | execute) for path in (*plan.readable, "/etc/passwd", "/etc/group")]
     rules += [(path, kernel.LL_READ | execute) for path in (_programs() if plan.allow_exec else ())]
-    rules += [(path, kernel.LL_READ) for path in _PROC_FILES]
+    rules += [(path, kernel.LL_READ) for path in (*_PROC_FILES, *(f"/proc/self/{name}" for name in _PROC_SELF))]
+    rules.append(("/proc/self", kernel.LL_READ_DIR))
     rules += [(path, kernel.LL_READ_FILE | kernel.LL_WRITE_FILE) for path in _DEVICES]
     rules.append((plan.scratch, kernel.LL_WRITE | execute))
     if plan.namespaces:

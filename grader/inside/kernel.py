@@ -53,6 +53,10 @@ SYSCALLS: dict[str, tuple[int | None, int | None]] = {
     "sync": (162, 81), "syncfs": (306, 267), "_sysctl": (156, None), "sysfs": (139, None), "syslog": (103, 116),
     "umount2": (166, 39), "unshare": (272, 97), "uselib": (134, None), "userfaultfd": (323, 282), "ustat": (136, None),
     "utime": (132, None), "utimensat": (280, 88), "utimes": (235, None), "vhangup": (153, 58),
+    "bind": (49, 200), "fcntl": (72, 25), "fgetxattr": (193, 10), "flistxattr": (196, 13), "getxattr": (191, 8),
+    "io_cancel": (210, 3), "io_destroy": (207, 1), "io_getevents": (208, 4), "io_pgetevents": (333, 292),
+    "io_setup": (206, 0), "io_submit": (209, 2), "lgetxattr": (192, 9), "listxattr": (194, 11), "llistxattr": (195, 12),
+    "sendfile": (40, 71), "socketpair": (53, 199), "splice": (275, 76), "tee": (276, 77), "vmsplice": (278, 75),
 }  # fmt: skip
 
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
@@ -230,11 +234,13 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
 
 # --- seccomp ----------------------------------------------------------------------------------------------------------
 
-_LOAD, _JEQ, _JGT, _JSET, _RET = 0x20, 0x15, 0x25, 0x45, 0x06
+_LOAD, _JEQ, _JGT, _JGE, _JSET, _RET = 0x20, 0x15, 0x25, 0x35, 0x45, 0x06
 _ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
-_EPERM, _EACCES, _ENOSYS = 1, 13, 38
+_EPERM, _EACCES, _ENOSYS, _ENOTSUP = 1, 13, 38, 95
 _NR, _ARCH, _ARGUMENTS = 0, 4, 16
 _AF_UNIX, _TIOCSTI, _TIOCLINUX = 1, 0x5412, 0x541C
+_OF_THE_NETWORK = (range(0x8900, 0x8A00),)  # SIOC...: any socket tells of the host's interfaces
+_F_SETOWN, _F_SETSIG, _F_SETOWN_EX, _F_SETLEASE, _F_NOTIFY = 8, 10, 15, 1024, 1026
 _MAP_SHARED, _MAP_ANONYMOUS, _MAP_HUGETLB = 0x01, 0x20, 0x40000
 
 Instruction = tuple[int, int, int, int]
@@ -250,14 +256,18 @@ _NEVER = """
     msgrcv msgctl semget semop semctl semtimedop mq_open mq_unlink setuid setgid setreuid setregid setresuid setresgid
     setgroups setfsuid setfsgid capset personality mknod mknodat vhangup modify_ldt nfsservctl uselib ustat sysfs
     _sysctl memfd_secret memfd_create landlock_create_ruleset landlock_add_rule landlock_restrict_self seccomp sync syncfs
-    setsid
+    setsid inotify_init inotify_init1 inotify_add_watch io_setup io_submit io_getevents io_pgetevents io_cancel io_destroy
+    sendfile splice vmsplice tee
 """.split()  # setsid: processor time is shared out fairly among sessions, of which a run has one
+# inotify: who reads the libraries is nobody's business. sendfile and the next: what a pipe holds of a file or of memory that
+# is gone stands in no figure; Python and its libraries copy by read and write where these are refused.
 
 # Harmless where a private root holds nothing but the child's own files; elsewhere they reach what Landlock leaves open.
 _METADATA = """
     chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat utime utimes utimensat futimesat setxattr lsetxattr
-    fsetxattr removexattr lremovexattr fremovexattr inotify_init inotify_init1 inotify_add_watch connect
+    fsetxattr removexattr lremovexattr fremovexattr connect bind
 """.split()
+_ATTRIBUTES = ("getxattr", "lgetxattr", "fgetxattr", "listxattr", "llistxattr", "flistxattr")
 _EXEC = ("execve", "execveat")
 
 
@@ -274,12 +284,16 @@ def seccomp_program(*, allow_exec: bool, private_root: bool) -> bytes:
     denied = [*_NEVER, *(() if allow_exec else _EXEC), *(() if private_root else _METADATA)]
     for name in denied:
         program += _when(name, [(_RET, 0, 0, _ERRNO | _EPERM)])
+    for name in () if private_root else _ATTRIBUTES:
+        program += _when(name, [(_RET, 0, 0, _ERRNO | _ENOTSUP)])  # as of a file system without; what copies files expects it
     program += _when("clone3", [(_RET, 0, 0, _ERRNO | _ENOSYS)])  # its flags lie in memory that a filter can't read
     program += _when("clone", _argument_has_bits(0, NEW_NAMESPACES))
     program += _when("socket", _argument_must_be(0, _AF_UNIX, _EACCES))
+    program += _when("socketpair", _argument_must_be(0, _AF_UNIX, _EACCES))
     program += _when("prlimit64", _argument_must_be(0, 0, _EPERM))
-    program += _when("ioctl", _argument_must_not_be(1, (_TIOCSTI, _TIOCLINUX)))
-    program += _when("prctl", _argument_must_not_be(0, (PR_SET_DUMPABLE, PR_SET_SECCOMP)))
+    program += _when("ioctl", _argument_must_not_be(1, _TIOCSTI, _TIOCLINUX, *_OF_THE_NETWORK))
+    program += _when("prctl", _argument_must_not_be(0, PR_SET_DUMPABLE, PR_SET_SECCOMP))
+    program += _when("fcntl", _argument_must_not_be(1, _F_SETOWN, _F_SETSIG, _F_SETOWN_EX, _F_SETLEASE, _F_NOTIFY))
     program += _when("mmap", _NO_UNSEEN_MEMORY)
     program.append((_RET, 0, 0, _ALLOW))
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
@@ -320,14 +334,15 @@ def _argument_must_be(index: int, value: int, code: int) -> list[Instruction]:
     ]
 
 
-def _argument_must_not_be(index: int, values: tuple[int, int]) -> list[Instruction]:
-    return [
-        (_LOAD, 0, 0, _ARGUMENTS + 8 * index),
-        (_JEQ, 1, 0, values[0]),
-        (_JEQ, 0, 1, values[1]),
-        (_RET, 0, 0, _ERRNO | _EPERM),
-        (_RET, 0, 0, _ALLOW),
-    ]
+def _argument_must_not_be(index: int, *values: int | range) -> list[Instruction]:
+    refuse = (_RET, 0, 0, _ERRNO | _EPERM)
+    program: list[Instruction] = [(_LOAD, 0, 0, _ARGUMENTS + 8 * index)]
+    for value in values:
+        if isinstance(value, range):
+            program += [(_JGE, 0, 2, value.start), (_JGE, 1, 0, value.stop), refuse]
+        else:
+            program += [(_JEQ, 0, 1, value), refuse]
+    return [*program, (_RET, 0, 0, _ALLOW)]
 
 
 def _argument_has_bits(index: int, bits: int) -> list[Instruction]:

@@ -20,6 +20,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import resource
 import shutil
 import struct
 import tempfile
@@ -107,6 +108,7 @@ class Sandbox:
 
     def __enter__(self) -> Self:
         try:
+            _raise_own_limit_on_descriptors()
             if "control group" not in self._without:
                 self._groups = ControlGroups.find()  # first, since this process may move into one
             self._nursery = self._new_nursery()
@@ -317,6 +319,16 @@ def own_uid(slot: int) -> int | None:
     if highest > _OWN_UIDS + (_PIDS + 1) * _SLOTS:
         return _OWN_UIDS + os.getpid() % _PIDS * _SLOTS + slot % _SLOTS  # two graders at a time don't share users either
     return max(1, highest - 4096) + slot
+
+
+def _raise_own_limit_on_descriptors() -> None:
+    """The kernel counts those on their way between processes for a whole user, and lets nobody send beyond their own limit.
+
+    Where runs share the grader's user, one of them could otherwise keep it from starting others.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _may_change_users() -> bool:

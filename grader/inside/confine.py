@@ -43,6 +43,7 @@ _PROC_FILES = (
     "/proc/sys/kernel/osrelease",
 )
 _CPU_TOPOLOGY = "/sys/devices/system/cpu"
+_DESCRIPTORS = 1024  # a loader's worker needs one for each tensor that it sends
 _MOUNT_POINTS = ("/mnt", "/media", "/srv", "/opt", "/run", "/home", "/tmp")
 
 
@@ -232,7 +233,7 @@ def _set_limits(plan: Plan) -> None:
     limits = {
         resource.RLIMIT_FSIZE: plan.file_bytes,
         resource.RLIMIT_NPROC: plan.processes + others,
-        resource.RLIMIT_NOFILE: 512,  # which also bounds those on their way between processes: the grader must keep room
+        resource.RLIMIT_NOFILE: _DESCRIPTORS,
         resource.RLIMIT_CORE: 1,  # neither a file nor, which 0 would allow, a pipe to the host's crash handler
         resource.RLIMIT_SIGPENDING: 1024,  # each queued signal and timer is kernel memory
         resource.RLIMIT_MEMLOCK: 65536,

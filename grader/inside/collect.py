@@ -230,14 +230,16 @@ def _dense_float32(name: str, value: Any, notes: _Notes) -> torch.Tensor:
         raise _quantised(name)
     if tensor.is_meta:
         raise RejectedError(f"prune(model) returned {name} on the meta device, which holds no values; {_KEEP}")
+    if tensor.is_nested:
+        raise RejectedError(f"prune(model) returned {name} as a nested tensor, expected a plain one; {_KEEP}")
+    if tuple(tensor.shape) != PARAMETER_SHAPES[name]:  # before it is made dense, since a sparse one may claim any size
+        raise _misshapen(name, tuple(tensor.shape))
     if tensor.layout != torch.strided:
         notes.add(f"came back in the layout {tensor.layout}, and made dense: {{}}", name)
         tensor = tensor.to_dense()
     if tensor.device.type != "cpu":
         notes.add(f"came back on {tensor.device}: {{}}", name)
         tensor = tensor.cpu()
-    if tuple(tensor.shape) != PARAMETER_SHAPES[name]:
-        raise _misshapen(name, tuple(tensor.shape))
     dtype = str(tensor.dtype).removeprefix("torch.")
     if tensor.dtype in _CASTS:
         notes.add(f"came back as {dtype}, and cast to float32: {{}}", name)

@@ -45,7 +45,7 @@ def describe(error: BaseException, stage: str, folder: Path, entry: str, package
     try:
         return _described(error, stage, folder, entry, packages)
     except BaseException:  # the exception is an object of the submission's, which may do anything when it is looked at
-        return {"claim": "raised", "stage": stage, "message": f"{type(error).__name__}, which can't be shown"}
+        return {"claim": "raised", "stage": stage, "message": f"{_class_name(error)}, which can't be shown"}
 
 
 def _described(error: BaseException, stage: str, folder: Path, entry: str, packages: tuple[str, ...]) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def _described(error: BaseException, stage: str, folder: Path, entry: str, packa
 def _claim(mistake: hints.Mistake) -> tuple[str, str]:
     error, text = mistake.error, mistake.text
     if isinstance(error, SystemExit):
-        ended = f"the submission called sys.exit({error.code!r})"[:_FIRST_LINES] + " and returned no model"
+        ended = f"the submission called sys.exit({_shown(error.code)})"[:_FIRST_LINES] + " and returned no model"
         return "exited", _joined(ended, hints.exit_hint(mistake))
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError | OSError) and any(w in text for w in _MEMORY_WORDS)):
         asked = f"more memory was asked for than limits.memory_bytes in rubric.yaml allows ({text[:300]})"
@@ -88,6 +88,13 @@ def _claim(mistake: hints.Mistake) -> tuple[str, str]:
     shown = " ".join(_to_the_point(text).split())  # on one line
     shown = shown if len(shown) <= _FIRST_LINES else f"{shown[:_FIRST_LINES]} ..."
     return "raised", _joined(shown, hints.hint(mistake))
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(value)
+    except BaseException:
+        return "..."
 
 
 def _to_the_point(text: str) -> str:
@@ -110,7 +117,12 @@ def _text(error: BaseException) -> str:
     except BaseException:
         message = "(its message can't be shown)"
     message = _COLOURS.sub("", message)
-    return f"{type(error).__name__}: {message}"[:_MESSAGE] if message else type(error).__name__
+    return f"{_class_name(error)}: {message}"[:_MESSAGE] if message else _class_name(error)
+
+
+def _class_name(error: BaseException) -> str:
+    """As the interpreter has it, whatever the class itself would say."""
+    return str(type.__dict__["__name__"].__get__(type(error)))
 
 
 # --- places -----------------------------------------------------------------------------------------------------------
@@ -174,7 +186,8 @@ def _earlier(error: BaseException, folder: Path) -> list[str]:
 
 def _builtin_name(error: BaseException) -> str:
     """The nearest built-in class: a class of the submission's own could be named after anything it has seen."""
-    return next(str(kind.__name__) for kind in type(error).__mro__ if getattr(builtins, kind.__name__, None) is kind)
+    known = {id(kind): name for name, kind in vars(builtins).items() if isinstance(kind, type)}
+    return next(known[id(kind)] for kind in type.mro(type(error)) if id(kind) in known)
 
 
 # --- no entry ---------------------------------------------------------------------------------------------------------

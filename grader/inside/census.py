@@ -63,20 +63,20 @@ class Census:
         ended = resource.getrusage(resource.RUSAGE_CHILDREN)
         waited_for = sum(task.ticks + task.ended_ticks for task in tree.values()) / _TICKS + ended.ru_utime + ended.ru_stime
         alive = tuple(pid for pid, task in tree.items() if not task.zombie)
-        memory = sum(_private_bytes(pid) for pid in alive) + self._file_bytes()
+        memory = sum(_private_bytes(pid) for pid in alive) + self._file_bytes(alive)
         return Usage(max(waited_for, sum(self._seen.values()) / _TICKS), memory, alive)
 
     def confirmed_memory(self, usage: Usage) -> int:
         """Like ``memory_bytes``, but pages that several processes share count once. Takes milliseconds per process."""
-        return min(usage.memory_bytes, sum(_proportional_bytes(pid) for pid in usage.processes) + self._file_bytes())
+        return min(usage.memory_bytes, sum(_proportional_bytes(pid) for pid in usage.processes) + self._file_bytes(usage.processes))
 
-    def _file_bytes(self) -> int:
+    def _file_bytes(self, alive: Iterable[int]) -> int:
         used = 0
         for folder in self.folders:
             system = os.statvfs(folder)
             used += (system.f_blocks - system.f_bfree) * system.f_frsize
         if self.scratch and (now := time.monotonic()) >= self._scratch_due:
-            self._scratch_bytes = _disk_bytes(self.scratch)
+            self._scratch_bytes = _disk_bytes(self.scratch) + _deleted_bytes(alive, os.stat(self.scratch).st_dev)
             self._scratch_due = now + 0.5 + _RELAXED * (time.monotonic() - now)
         return used + self._scratch_bytes
 
@@ -181,6 +181,20 @@ def _disk_bytes(folder: str) -> int:
         for place, _ in pending:
             os.close(place)
     return total
+
+
+def _deleted_bytes(pids: Iterable[int], device: int) -> int:
+    """Files on that disk which stand in no folder any more, and are kept by a descriptor."""
+    found: dict[int, int] = {}
+    for pid in pids:
+        for entry in _entries(f"/proc/{pid}/fd"):
+            try:
+                file = os.stat(entry.path)
+            except OSError:
+                continue
+            if file.st_dev == device and file.st_nlink == 0 and stat.S_ISREG(file.st_mode):
+                found[file.st_ino] = file.st_blocks * 512
+    return sum(found.values())
 
 
 def _held(place: int) -> tuple[int, list[str]]:

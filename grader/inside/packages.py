@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.machinery
 import importlib.metadata
+import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -32,7 +33,13 @@ def enforce(own_folders: Iterable[str]) -> None:
     """In the child, before the submission is imported: its folders come last, and ``is_library`` says for which names."""
     global _library_folders
     _library_folders = tuple(sys.path)
-    sys.path += dict.fromkeys(own_folders)
+    folders = list(dict.fromkeys(own_folders))
+    sys.path += folders
+    own = {entry.partition(".")[0] for folder in folders for entry in os.listdir(folder)}
+    for name in list(sys.modules):  # what a library has imported ahead of the submission, and no submission should see
+        top = name.partition(".")[0]
+        if top in own and not is_library(top):
+            del sys.modules[name]
     sys.meta_path[:] = [_Finder if finder is importlib.machinery.PathFinder else finder for finder in sys.meta_path]
 
 

@@ -7,8 +7,8 @@ Of an attack also ``needs``: the layers each of which stops it, so that with all
 is to end with target.breach(). ``only: root`` or ``only: user`` says for whom it bites, and ``unsafe`` why it never runs
 without its layers. An attack finds ``target`` beside it, see cases/target.py.
 
-Of an honest one perhaps ``wants``: layers which it can't be graded without, ``otherwise`` being what is expected then ("any" where it
-depends on where things lie).
+Of an honest one perhaps ``wants``: layers which it can't be graded without, ``otherwise`` being what is expected then
+("any" where it depends on where things lie).
 """
 
 from __future__ import annotations

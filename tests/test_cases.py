@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import corpus
 import pytest
@@ -61,6 +61,12 @@ class OneOpen(Generic[T]):
         self._stack.close()
 
 
+def slow_ones_marked(cases: list[Case]) -> list[Any]:
+    """Cases with limits of their own mostly run into them, which takes its time."""
+    marks = {True: (pytest.mark.long,), False: ()}
+    return [pytest.param(case, marks=marks[bool(case.limits or case.allow)], id=case.name) for case in cases]
+
+
 def key_of_rules(case: Case) -> str:
     return json.dumps([dict(case.limits), dict(case.allow)], sort_keys=True)
 
@@ -102,7 +108,7 @@ def points_of(outcome: Outcome, graded: Graded, rules: Rubric) -> float:
     return points
 
 
-@pytest.mark.parametrize("case", sorted(CASES, key=key_of_rules), ids=lambda case: case.name)
+@pytest.mark.parametrize("case", slow_ones_marked(sorted(CASES, key=key_of_rules)))
 def test_a_case_gets_its_verdict(case: Case, run: Callable[[Case], Graded], bench_for: Callable[[Case], Bench]) -> None:
     case = case.under(bench_for(case).sandbox.isolation.layers)
     graded = run(case)
@@ -132,6 +138,7 @@ def open_sandbox() -> Iterator[Callable[[Case], Sandbox]]:
     sandboxes.close()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", sorted(BITING, key=key_of_needs), ids=lambda case: case.name)
 def test_an_attack_succeeds_without_the_layers_that_stop_it(
     case: Case, open_sandbox: Callable[[Case], Sandbox], data: PublicData, target: Target, tmp_path: Path

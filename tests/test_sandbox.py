@@ -1,13 +1,12 @@
-"""Hostile submissions in real forks, with namespaces and without: each gets its verdict, and nothing of it is left.
+"""The sandbox in real forks, with namespaces and without: what one run is to the next, its limits, and lost parts of it.
 
-An attack that is refused, or leads nowhere, returns the model and is graded; one that succeeds raises "breach".
+What a single submission may try, and what becomes of it, stands in cases/.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import socket
 import tempfile
 import threading
 import time
@@ -16,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import corpus
 import numpy as np
 import pytest
 
@@ -43,47 +43,20 @@ def prune(model):
             optimizer.step()
     return model
 """
-PRELUDE = """
-import ctypes, json, mmap, os, signal, socket, struct, sys, threading, time
-libc = ctypes.CDLL(None, use_errno=True)
-def call(name, *arguments):
-    if getattr(libc, name)(*arguments) == -1:
-        raise OSError(ctypes.get_errno(), name)
-def send(record, more=b""):
-    text = record if isinstance(record, bytes) else json.dumps(record).encode()
-    os.write(3, struct.pack("<I", len(text)) + text + more)
-def burn(seconds):
-    end = time.process_time() + seconds
-    while time.process_time() < end: pass
-def fork(work):
-    pid = os.fork()
-    if pid == 0:
-        try: work()
-        finally: os._exit(0)
-    return pid
-def daemon(work):
-    def middle():
-        try: os.setsid()
-        except OSError: pass
-        for number in range(1, 32):
-            try: signal.signal(number, signal.SIG_IGN)
-            except (OSError, ValueError): pass
-        libc.prctl(1, 0)
-        fork(work)
-    os.waitpid(fork(middle), 0)
-"""
+PRELUDE = "import os, signal, time\nfrom target import burn, daemon, fork\n"
 
 
-def sandbox_of(namespaces: bool, *forbidden: Path, **limits: object) -> Sandbox:
+def sandbox_of(namespaces: bool, **limits: object) -> Sandbox:
     changed = RULES.limits.model_copy(update=LIMITS | limits)
-    return Sandbox(RULES.model_copy(update={"limits": changed}), forbidden=forbidden, namespaces=namespaces)
+    return Sandbox(RULES.model_copy(update={"limits": changed}), forbidden=(), without=() if namespaces else ("namespaces",))
 
 
 def submission(body: str) -> Submission:
     """``body`` is a whole source if it defines prune, else the lines of prune after PRELUDE."""
     if "def prune" not in body:
         body = PRELUDE + "def prune(model):\n" + "".join(f"    {line}\n" for line in [*body.strip().splitlines(), "return model"])
-    return Submission("0" * 64, "prune.py", {"prune.py": body.encode()})
+    target = (corpus.FOLDER / "target.py").read_bytes()
+    return Submission("0" * 64, "prune.py", {"prune.py": body.encode(), "target.py": target})
 
 
 @pytest.fixture(scope="module")
@@ -97,21 +70,9 @@ def data() -> Iterator[PublicData]:
     os.close(instance.fd)
 
 
-@pytest.fixture(scope="module")
-def secret() -> Iterator[Path]:
-    """A folder with a file that no submission may read, next to a socket that none may reach."""
-    with tempfile.TemporaryDirectory() as name, socket.socket(socket.AF_UNIX) as listening:
-        folder = Path(name)
-        (folder / "hidden").write_text("hidden")
-        listening.bind(str(folder / "socket"))
-        listening.listen()
-        folder.chmod(0o755)
-        yield folder
-
-
 @pytest.fixture(scope="module", params=[True, pytest.param(False, marks=pytest.mark.long)], ids=["namespaces", "no-namespaces"])
-def sandbox(request: pytest.FixtureRequest, secret: Path) -> Iterator[Sandbox]:
-    with sandbox_of(request.param, secret / "hidden") as opened:
+def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    with sandbox_of(request.param) as opened:
         if request.param and "namespaces" not in opened.isolation.layers:
             pytest.skip(f"no namespaces here: {opened.isolation.missing['namespaces']}")
         yield opened
@@ -140,26 +101,21 @@ def nursery_of(sandbox: Sandbox) -> int:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="runs-"))
-    folder.chmod(0o755)
-    tempfile.tempdir = str(folder)
-    yield folder
-    tempfile.tempdir = None
-    assert list(folder.iterdir()) == []
-    folder.rmdir()
+def own_temporary_folder() -> Iterator[None]:
+    with tempfile.TemporaryDirectory(prefix="runs-") as folder:
+        Path(folder).chmod(0o755)
+        tempfile.tempdir = folder
+        yield
+        tempfile.tempdir = None
+        assert os.listdir(folder) == []
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left(request: pytest.FixtureRequest, own_temporary_folder: Path) -> Iterator[None]:
-    def world() -> list[object]:
-        return [sorted(os.listdir("/dev/shm")), Path("/proc/self/mountinfo").read_text(), Path("/proc/sysvipc/shm").read_text()]
-
+def nothing_is_left(request: pytest.FixtureRequest, own_temporary_folder: None) -> Iterator[None]:
     opened: Sandbox | None = request.getfixturevalue("sandbox") if "sandbox" in request.fixturenames else None
-    before = world()
+    before = corpus.world()
     yield
-    assert world() == before
-    assert list(own_temporary_folder.glob("prunegrade-run-*")) == []
+    assert corpus.leftovers(before) == []
     if opened:
         assert eventually(lambda: not processes_below(nursery_of(opened)))
 
@@ -176,180 +132,34 @@ def verdict(run: Run) -> str:
     return run.failure.verdict if run.failure else "graded"
 
 
-# --- what must be refused ---------------------------------------------------------------------------------------------
+# --- several runs ---------------------------------------------------------------------------------------------------------
 
-REFUSED = {
-    "read a hidden file": "open({hidden!r}).read()",
-    "list a hidden folder": "os.listdir({folder!r})",
-    "hidden file by a link": "os.symlink({hidden!r}, 'link'); open('link').read()",
-    "hidden file by a hard link": "os.link({hidden!r}, 'link'); open('link').read()",
-    "list the root": "os.listdir('/')",
-    "list the processes": "os.listdir('/proc')",
-    "host's passwords": "open('/etc/shadow').read()",
-    "kernel's memory": "open('/proc/kcore', 'rb').read(1)",
-    "keeper's environment": "open('/proc/{keeper}/environ', 'rb').read()",
-    "keeper's memory": "open('/proc/{keeper}/mem', 'rb').read(1)",
-    "keeper's descriptors": "os.listdir('/proc/{keeper}/fd')",
-    "keeper's root": "os.listdir('/proc/{keeper}/root')",
-    "warden's environment": "open(f'/proc/{{os.getppid()}}/environ', 'rb').read()",
-    "warden's memory": "open(f'/proc/{{os.getppid()}}/mem', 'rb').read(1)",
-    "warden's descriptors": "os.listdir(f'/proc/{{os.getppid()}}/fd')",
-    "signal the keeper": "os.kill({keeper}, 0)",
-    "signal the nursery": "os.kill({nursery}, 0)",
-    "signal the warden": "os.kill(os.getppid(), signal.SIGKILL)",
-    "stop the warden": "os.kill(os.getppid(), signal.SIGSTOP)",
-    "trace the warden": "call('ptrace', 0x4206, os.getppid(), 0, 0)",
-    "read the warden's memory": "call('process_vm_readv', os.getppid(), None, 0, None, 0, 0)",
-    "take a descriptor": "call('syscall', 438, os.pidfd_open(os.getppid()), 3, 0)",
-    "limit the keeper": "call('prlimit', {keeper}, 7, None, ctypes.create_string_buffer(16))",
-    "raise its own limit": "import resource; resource.setrlimit(resource.RLIMIT_CPU, (-1, -1))",
-    "a session of its own": "if fork(lambda: os.setsid() and os.kill(os.getppid(), 9)): time.sleep(0.3); raise OSError",
-    "own priority": "os.setpriority(0, 0, -5)",
-    "own processors": "os.sched_setaffinity(0, {{0}})",
-    "TCP": "socket.create_connection(('127.0.0.1', 22), 1)",
-    "UDP": "socket.socket(socket.AF_INET, socket.SOCK_DGRAM)",
-    "raw packets": "socket.socket(socket.AF_PACKET, socket.SOCK_RAW)",
-    "netlink": "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)",
-    "virtual machine socket": "socket.socket(40, socket.SOCK_STREAM)",
-    "socket of the host": "socket.socket(socket.AF_UNIX).connect({socket!r})",
-    "abstract socket": "socket.socket(socket.AF_UNIX).connect('\\0prunegrade-test')",
-    "io_uring": "call('syscall', 425, 1, None)",
-    "keyrings": "call('syscall', 250, 0, -3, 0)",
-    "shared memory of System V": "call('shmget', 0, 4096, 0o1600)",
-    "message queue": "call('syscall', 240, b'q', 0o102, 0o600, None)",
-    "memory file": "os.memfd_create('hoard')",
-    "shared memory without a file": "mmap.mmap(-1, 4096)",
-    "shared zeros": "mmap.mmap(os.open('/dev/zero', os.O_RDWR), 4096)",
-    "huge pages": "mmap.mmap(-1, 2 << 20, flags=0x40022)",
-    "user faults": "call('syscall', 323, 0)",
-    "performance counters": "call('syscall', 298, None, 0, -1, -1, 0)",
-    "BPF": "call('syscall', 321, 0, None, 0)",
-    "namespace": "call('unshare', 0x10000000)",
-    "namespace by clone": "call('syscall', 56, 0x10000011, 0, 0, 0, 0)",
-    "namespace by clone3": "call('syscall', 435, ctypes.create_string_buffer(64), 64)",
-    "mount": "call('mount', b'none', b'.', b'tmpfs', 0, None)",
-    "change the root": "os.chroot('.')",
-    "hide from the warden": "call('prctl', 4, 0)",
-    "a filter of its own": "call('prctl', 22, 1, None)",
-    "write all to disk": "os.sync() or call('syscall', 162)",
-    "write a library": "open(os.__file__, 'a')",
-    "write beside the libraries": "os.open(os.path.dirname(os.__file__), os.O_TMPFILE | os.O_WRONLY)",
-    "replace a library": "os.rename('prune.py', os.__file__)",
-    "kernel setting": "open('/proc/sys/kernel/core_pattern', 'w')",
-    "less likely to be killed": "open('/proc/self/oom_score_adj', 'w').write('-1000')",
-    "become root": "os.setuid(0)",
-    "start a program": "os.execv('/bin/true', ['true'])",
-    "handle of a file": "call('name_to_handle_at', -100, b'.', ctypes.create_string_buffer(136), None, 0)",
-    "clock": "time.clock_settime(time.CLOCK_REALTIME, 0)",
-}
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_is_refused(name: str, sandbox: Sandbox, data: PublicData, secret: Path) -> None:
-    attempt = REFUSED[name].format(
-        hidden=str(secret / "hidden"),
-        folder=str(secret),
-        socket=str(secret / "socket"),
-        keeper=os.getpid(),
-        nursery=nursery_of(sandbox),
-    )
-    body = f"try:\n    {attempt}\nexcept (OSError, ValueError):\n    return model\nraise SystemError('breach')"
-    with socket.socket(socket.AF_UNIX) as abstract:
-        abstract.bind("\0prunegrade-test")
-        abstract.listen()
-        run = sandbox.run(submission(body), data)
-    assert verdict(run) == "graded", run.failure
-
-
-# --- what ends in a verdict -------------------------------------------------------------------------------------------
-
-FLOOD = "for _ in range(200): send({'stage': 'prune'})"
-SPREAD = "for _ in range(4): fork(lambda: burn(30))\ntime.sleep(30)"
-UNSEEN = "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\nwhile True:\n    fork(lambda: burn(0.3)); time.sleep(0.31)"
-HOARD = "def hoard():\n    kept = [bytearray(b'x') * (8 << 20) for _ in range(15)]; time.sleep(30)\n"
-DESCRIPTORS = "def hoard():\n    kept = [socket.socketpair() for _ in range(500)]; time.sleep(30)\n"
-ATTACKS: dict[str, tuple[str, set[str]]] = {
-    "half a record": ("os.write(3, struct.pack('<I', 100) + b'{'); os._exit(0)", {"exited"}),
-    "half a record and sleep": ("os.write(3, b'xx'); time.sleep(60)", {"timed_out"}),
-    "huge record": ("os.write(3, b'\\xff' * 4); time.sleep(60)", {"rejected"}),
-    "flood of records": (FLOOD, {"rejected"}),
-    "flood of bytes": ("while True: os.write(3, bytes(1 << 16))", {"rejected"}),
-    "no JSON": ("send(b'{]'); time.sleep(60)", {"rejected"}),
-    "no object": ("send(b'[1]'); time.sleep(60)", {"rejected"}),
-    "not UTF-8": ("send(b'\\xff\\xfe')", {"rejected"}),
-    "deep JSON": ("send(b'[' * 60000)", {"rejected"}),
-    "long number": ("send(b'{\"claim\":' + b'9' * 60000 + b'}')", {"rejected"}),
-    "claims to be graded": ("send({'claim': 'graded', 'points': 100}); time.sleep(60)", {"rejected"}),
-    "claims not to be graded": ("send({'claim': 'not_graded'}); os._exit(0)", {"rejected"}),
-    "claim of another type": ("send({'claim': {'raised': []}}); os._exit(0)", {"rejected"}),
-    "claims a return": ("send({'claim': 'returned'}); os._exit(0)", {"rejected"}),
-    "claims a return and sleeps": ("send({'claim': 'returned'}); time.sleep(60)", {"timed_out"}),
-    "returns too little": ("send({'claim': 'returned'}, b'0' * 100); os._exit(0)", {"rejected"}),
-    "returns too much": ("send({'claim': 'returned'}, bytes(569384 + 40000)); time.sleep(60)", {"graded"}),
-    "returns, then crashes": ("send({'claim': 'returned'}, bytes(569384)); os.abort()", {"graded"}),
-    "notes of another type": ("send({'claim': 'raised', 'notes': 5})", {"raised"}),
-    "texts of another type": ("send({'claim': 'raised', 'message': [[1]], 'traceback': 1e999, 'line': True})", {"raised"}),
-    "half characters": ("send({'claim': 'raised', 'message': '\\ud800', 'notes': ['\\udfff']})", {"raised"}),
-    "deep message": ("send(b'{\"claim\":\"raised\",\"message\":' + b'[' * 940 + b']' * 940 + b'}')", {"raised", "rejected"}),
-    "closes everything": ("os.closerange(0, 100)", {"exited"}),
-    "closes the result and sleeps": ("os.close(3); time.sleep(60)", {"timed_out"}),
-    "result to the log": ("os.dup2(1, 3)", {"exited"}),
-    "log to the result": ("os.dup2(3, 1); print('x' * 10); sys.stdout.flush()", {"rejected", "graded"}),
-    "stops itself": ("os.kill(os.getpid(), signal.SIGSTOP)", {"timed_out"}),
-    "waits for a sleeping twin": ("libc.syscall(58) or time.sleep(60)", {"timed_out"}),
-    "kills all": ("try: os.kill(-1, signal.SIGKILL)\nexcept OSError: pass", {"graded"}),
-    "kills itself": ("os.kill(os.getpid(), signal.SIGKILL)", {"crashed"}),
-    "lets itself be killed by a twin": ("fork(lambda: os.kill(os.getppid(), signal.SIGKILL)); time.sleep(60)", {"crashed"}),
-    "alarm": ("signal.setitimer(signal.ITIMER_REAL, 0.1); time.sleep(60)", {"crashed"}),
-    "foreign call": ("libc.syscall(0x40000000 + 39); call('syscall', 100000)", {"raised"}),
-    "leaves a daemon": ("daemon(lambda: time.sleep(60))", {"graded"}),
-    "leaves a daemon that writes": ("daemon(lambda: [os.write(3, b'x') for _ in iter(int, 1)])", {"graded", "rejected"}),
-    "exits and leaves a daemon": ("daemon(lambda: time.sleep(60)); os._exit(3)", {"exited"}),
-    "fork bomb": ("while True:\n    try: os.fork()\n    except OSError: pass", {"timed_out"}),
-    "bomb of sessions": (
-        "while True:\n    try:\n        if os.fork() == 0: os.setsid()\n    except OSError: pass",
-        {"timed_out"},
-    ),
-    "thread bomb": ("while True: threading.Thread(target=time.sleep, args=(60,)).start()", {"raised"}),
-    "time spread over processes": (SPREAD, {"timed_out"}),
-    "time of children nobody waits for": (UNSEEN, {"timed_out"}),
-    "ignores the CPU limit": ("signal.signal(signal.SIGXCPU, signal.SIG_IGN)\nwhile True: pass", {"timed_out"}),
-    "memory": ("kept = []\nwhile True: kept.append(bytearray(b'x') * (8 << 20))", {"out_of_memory"}),
-    "memory spread over processes": (HOARD + "for _ in range(8): fork(hoard)\ntime.sleep(30)", {"out_of_memory"}),
-    "memory of descriptors": (DESCRIPTORS + "for _ in range(4): fork(hoard)\ntime.sleep(30)", {"out_of_memory"}),
-    "one huge file": ("open('f', 'wb').write(bytes(64 << 20))", {"raised"}),
-    "floods the log": ("for _ in range(500): os.write(1, b'x' * 65536)", {"graded"}),
-    "changes its files": ("os.rename('prune.py', 'moved'); os.mkdir('prune.py')", {"graded"}),
-    "removes its folder": ("import shutil; shutil.rmtree(os.getcwd(), ignore_errors=True)", {"graded"}),
-    "folder that can't be listed": ("os.mkdir('d', 0o300); os.mkdir('d/e'); open('d/e/f', 'w'); os.mkdir('z', 0)", {"graded"}),
-    "folders far too deep": ("for _ in range(1500): os.mkdir('d' * 9); os.chdir('d' * 9)", {"graded", "out_of_memory"}),
-}
-
-
-@pytest.mark.parametrize("name", ATTACKS)
-def test_gets_its_verdict(name: str, sandbox: Sandbox, data: PublicData) -> None:
-    source, expected = ATTACKS[name]
-    run = sandbox.run(submission(source), data)
-    assert verdict(run) in expected, run.failure
-    for text in (run.log, *run.notes, run.failure.message if run.failure else ""):
-        text.encode()
-    assert len(run.log) < 2 * LIMITS["log_bytes"]
-    assert verdict(sandbox.run(submission("pass"), data)) == "graded"
+NEIGHBOURS = [
+    "limit_fork_bomb", "limit_memory", "channel_flood_of_bytes", "channel_floods_the_log", "survive_daemon",
+    "survive_changes_its_files", "kills_itself",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("namespaces", [True, False])
 def test_a_bystander_gets_the_weights_that_it_gets_alone(namespaces: bool, data: PublicData) -> None:
-    names = ["fork bomb", "memory", "flood of bytes", "floods the log", "leaves a daemon", "changes its files", "kills itself"]
+    cases = [case for case in corpus.CASES if case.name in NEIGHBOURS]
     with sandbox_of(namespaces, cpu_seconds=2, wall_seconds=20) as opened, ThreadPoolExecutor(4) as pool:
         alone = opened.run(submission(HONEST), data)
-        attacks = [pool.submit(opened.run, submission(ATTACKS[name][0]), data) for name in names]
+        attacks = [pool.submit(opened.run, submission(case.submission.read_text()), data) for case in cases]
         beside = [pool.submit(opened.run, submission(HONEST), data) for _ in range(3)]
         assert [run.result().failure for run in beside] == [None] * 3
         assert {run.result().weights for run in beside} == {alone.weights}
-        assert [verdict(run.result()) in ATTACKS[name][1] for run, name in zip(attacks, names, strict=True)] == [True] * len(
-            names
-        )
+        assert [verdict(run.result()) for run in attacks] == [case.expect for case in cases]
         assert eventually(lambda: not processes_below(nursery_of(opened)))
+
+
+def test_a_neighbour_that_runs_out_of_memory_changes_no_verdict(data: PublicData) -> None:
+    """The kernel counts the processes that it has killed for the whole machine, and a run may end itself by the same signal."""
+    hoard = "for _ in range(3): fork(lambda: [bytearray(b'x') * (8 << 20) for _ in iter(int, 1)])\ntime.sleep(1)"
+    with sandbox_of(True, cpu_seconds=20, wall_seconds=20) as opened, ThreadPoolExecutor(2) as pool:
+        killed = pool.submit(opened.run, submission("time.sleep(1.5)\nos.kill(os.getpid(), signal.SIGKILL)"), data)
+        pool.submit(opened.run, submission(hoard), data)
+        assert verdict(killed.result()) == "crashed"
 
 
 def test_a_run_leaves_nothing_for_the_next(sandbox: Sandbox, data: PublicData) -> None:
@@ -358,15 +168,15 @@ def test_a_run_leaves_nothing_for_the_next(sandbox: Sandbox, data: PublicData) -
         data,
     )
     run = sandbox.run(
-        submission("import torch\nassert torch.zeros(1) == 0\nprint(os.listdir('.'), os.path.exists('/tmp/mark'))"), data
+        submission("import torch\nassert torch.zeros(1) == 0\nprint(sorted(os.listdir('.')), os.path.exists('/tmp/mark'))"), data
     )
-    assert (verdict(run), run.log) == ("graded", "['prune.py'] False\n")
+    assert (verdict(run), run.log) == ("graded", "['prune.py', 'target.py'] False\n")
 
 
 def test_another_nursery_gives_the_same_bytes(data: PublicData) -> None:
     runs = []
     for _ in range(2):
-        with sandbox_of(True) as opened:
+        with sandbox_of(True, cpu_seconds=20, wall_seconds=20) as opened:
             runs.append(opened.run(submission(HONEST + "print(hash('a'), {'b', 'c', 'd', 'e'})"), data))
     assert (runs[0].weights, runs[0].log) == (runs[1].weights, runs[1].log)
 
@@ -416,6 +226,12 @@ def test_files_on_disk_count_where_there_is_no_private_memory(data: PublicData) 
     with sandbox_of(False, memory_bytes=256 * MIB, file_bytes=64 * MIB) as opened:
         body = "for n in range(8): open(str(n), 'wb').write(bytes(60 << 20))\ntime.sleep(2)"
         assert verdict(opened.run(submission(body), data)) == "out_of_memory"
+
+
+def test_folders_too_deep_for_any_path_are_removed(sandbox: Sandbox, data: PublicData) -> None:
+    """On the host's disk they may also be seen first, and count as more than there is room for."""
+    run = sandbox.run(submission("for _ in range(1500): os.mkdir('d' * 9); os.chdir('d' * 9)"), data)
+    assert verdict(run) in ("graded", "out_of_memory")
 
 
 def test_inodes_are_limited(sandbox: Sandbox, data: PublicData) -> None:

@@ -68,7 +68,9 @@ class Census:
 
     def confirmed_memory(self, usage: Usage) -> int:
         """Like ``memory_bytes``, but pages that several processes share count once. Takes milliseconds per process."""
-        return min(usage.memory_bytes, sum(_proportional_bytes(pid) for pid in usage.processes) + self._file_bytes(usage.processes))
+        return min(
+            usage.memory_bytes, sum(_proportional_bytes(pid) for pid in usage.processes) + self._file_bytes(usage.processes)
+        )
 
     def _file_bytes(self, alive: Iterable[int]) -> int:
         used = 0
@@ -76,7 +78,8 @@ class Census:
             system = os.statvfs(folder)
             used += (system.f_blocks - system.f_bfree) * system.f_frsize
         if self.scratch and (now := time.monotonic()) >= self._scratch_due:
-            self._scratch_bytes = _disk_bytes(self.scratch) + _deleted_bytes(alive, os.stat(self.scratch).st_dev)
+            deleted = _deleted_bytes(alive, os.stat(self.scratch).st_dev)
+            self._scratch_bytes = _disk_bytes(self.scratch) + deleted
             self._scratch_due = now + 0.5 + _RELAXED * (time.monotonic() - now)
         return used + self._scratch_bytes
 

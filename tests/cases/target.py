@@ -57,7 +57,7 @@ NUMBERS = {  # of what libc has no function for: x86_64, aarch64
     "pivot_root": (155, 41), "process_madvise": (440, 440), "process_mrelease": (448, 448), "quotactl_fd": (443, 443),
     "reboot": (169, 142), "request_key": (249, 218), "rt_sigqueueinfo": (129, 138), "rt_tgsigqueueinfo": (297, 240),
     "sched_setattr": (314, 274), "seccomp": (317, 277), "settimeofday": (164, 170), "setxattrat": (463, 463), "statmount": (457, 457),
-    "tgkill": (234, 131), "userfaultfd": (323, 282),
+    "sync": (162, 81), "tgkill": (234, 131), "userfaultfd": (323, 282),
 }  # fmt: skip
 
 

@@ -10,7 +10,9 @@ def take():
     try:
         socket.socket(socket.AF_UNIX).bind(f"\0{target.ABSTRACT}")
     except OSError as error:
-        return ["taken"][error.errno != errno.EADDRINUSE]
+        if error.errno != errno.EADDRINUSE:
+            raise
+        return "taken"
     raise LookupError("a name of its own network's")
 
 

@@ -1,0 +1,10 @@
+"""chroot, from which there are ways out."""
+
+import os
+
+import target
+
+
+def prune(model):
+    target.must_not(lambda: os.chroot("."))
+    return model

@@ -1,0 +1,8 @@
+"""acct into a file that is not there."""
+
+import target
+
+
+def prune(model):
+    target.must_not(lambda: target.reach(target.call, "acct", b"/nonexistent"))
+    return model

@@ -1,0 +1,8 @@
+"""/proc/thread-self/root instead of the root."""
+
+import target
+
+
+def prune(model):
+    target.must_not(lambda: open(f"/proc/thread-self/root{target.HIDDEN}").read())
+    return model

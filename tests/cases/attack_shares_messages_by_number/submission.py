@@ -1,0 +1,16 @@
+"""A System V message queue, which outlives its run."""
+
+import target
+
+IPC_PRIVATE, IPC_CREAT, IPC_RMID = 0, 0o1000, 0
+
+
+def share():
+    number = target.call("msgget", IPC_PRIVATE, IPC_CREAT | 0o600)
+    target.call("msgctl", number, IPC_RMID, None)
+    return number
+
+
+def prune(model):
+    target.must_not(share)
+    return model

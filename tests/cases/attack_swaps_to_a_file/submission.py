@@ -1,0 +1,8 @@
+"""swapon a file that is not there."""
+
+import target
+
+
+def prune(model):
+    target.must_not(lambda: target.reach(target.call, "swapon", b"/nonexistent", 0))
+    return model

@@ -1,0 +1,8 @@
+"""iopl: the ports of the machine's devices."""
+
+import target
+
+
+def prune(model):
+    target.must_not(lambda: target.kernel("iopl", 3))
+    return model

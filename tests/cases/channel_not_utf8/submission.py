@@ -1,0 +1,8 @@
+"""A record that is no text."""
+
+import target
+
+
+def prune(model):
+    target.send(b"\xff\xfe")
+    return model

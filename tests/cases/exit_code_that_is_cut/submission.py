@@ -1,0 +1,5 @@
+"""A negative status, at import."""
+
+import os
+
+os._exit(-1)

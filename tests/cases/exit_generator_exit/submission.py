@@ -1,0 +1,5 @@
+"""An exception that is none to most handlers."""
+
+
+def prune(model):
+    raise GeneratorExit

@@ -1,0 +1,7 @@
+"""A signal without a name."""
+
+import os
+
+
+def prune(model):
+    os.kill(os.getpid(), 40)

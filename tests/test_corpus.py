@@ -13,6 +13,7 @@ import pytest
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)  # five minutes on two free cores, and CI's are busy
 @pytest.mark.parametrize("without", [(), ("namespaces",)], ids=["namespaces", "no-namespaces"])
 def test_a_shuffled_batch_of_the_corpus_harms_nobody(without: tuple[str, ...], tmp_path: Path) -> None:
     found = corpus.run_all(tmp_path, without=without)

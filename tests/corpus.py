@@ -279,7 +279,7 @@ def world() -> dict[str, set[Any]]:
         "System V memory": set(Path("/proc/sysvipc/shm").read_text().splitlines()),
         "mounts": set(Path("/proc/self/mountinfo").read_text().splitlines()),
         "temporary files": set(glob.glob(f"{tempfile.gettempdir()}/prunegrade-run-*")),
-        "control groups": set(Path("/sys/fs/cgroup").rglob(f"prunegrade-{os.getpid()}-*")),
+        "control groups": set(glob.glob(f"/sys/fs/cgroup/**/prunegrade-{os.getpid()}-*", recursive=True)),
         "processes": set(_strangers()),
     }
 

@@ -234,11 +234,13 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
 
 # --- seccomp ----------------------------------------------------------------------------------------------------------
 
-_LOAD, _JEQ, _JGT, _JGE, _JSET, _RET = 0x20, 0x15, 0x25, 0x35, 0x45, 0x06
+_LOAD, _AND, _JEQ, _JGT, _JGE, _JSET, _RET = 0x20, 0x54, 0x15, 0x25, 0x35, 0x45, 0x06
 _ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
 _EPERM, _EACCES, _ENOSYS, _ENOTSUP = 1, 13, 38, 95
 _NR, _ARCH, _ARGUMENTS = 0, 4, 16
-_AF_UNIX, _TIOCSTI, _TIOCLINUX = 1, 0x5412, 0x541C
+_AF_UNIX, _SOCK_STREAM, _SOCK_SEQPACKET = 1, 1, 5
+_TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
+_FILE_FLAGS = (0x40086602, 0x40046602, 0x401C5820, 0x41009432)  # FS_IOC_SETFLAGS and the like, which need no right to write
 _OF_THE_NETWORK = (range(0x8900, 0x8A00),)  # SIOC...: any socket tells of the host's interfaces
 _F_SETOWN, _F_SETSIG, _F_SETOWN_EX, _F_SETLEASE, _F_NOTIFY = 8, 10, 15, 1024, 1026
 _MAP_SHARED, _MAP_ANONYMOUS, _MAP_HUGETLB = 0x01, 0x20, 0x40000
@@ -288,10 +290,10 @@ def seccomp_program(*, allow_exec: bool, private_root: bool) -> bytes:
         program += _when(name, [(_RET, 0, 0, _ERRNO | _ENOTSUP)])  # as of a file system without; what copies files expects it
     program += _when("clone3", [(_RET, 0, 0, _ERRNO | _ENOSYS)])  # its flags lie in memory that a filter can't read
     program += _when("clone", _argument_has_bits(0, NEW_NAMESPACES))
-    program += _when("socket", _argument_must_be(0, _AF_UNIX, _EACCES))
-    program += _when("socketpair", _argument_must_be(0, _AF_UNIX, _EACCES))
+    for name in ("socket", "socketpair"):
+        program += _when(name, _LOCAL_SOCKETS if private_root else _LOCAL_STREAMS)
     program += _when("prlimit64", _argument_must_be(0, 0, _EPERM))
-    program += _when("ioctl", _argument_must_not_be(1, _TIOCSTI, _TIOCLINUX, *_OF_THE_NETWORK))
+    program += _when("ioctl", _argument_must_not_be(1, _TIOCSTI, _TIOCLINUX, *_FILE_FLAGS, *_OF_THE_NETWORK))
     program += _when("prctl", _argument_must_not_be(0, PR_SET_DUMPABLE, PR_SET_SECCOMP))
     program += _when("fcntl", _argument_must_not_be(1, _F_SETOWN, _F_SETSIG, _F_SETOWN_EX, _F_SETLEASE, _F_NOTIFY))
     program += _when("mmap", _NO_UNSEEN_MEMORY)
@@ -316,6 +318,24 @@ _NO_UNSEEN_MEMORY: list[Instruction] = [
     (_JSET, 0, 2, _MAP_SHARED),
     (_JSET, 0, 1, _MAP_ANONYMOUS),
     (_RET, 0, 0, _ERRNO | _EPERM),
+    (_RET, 0, 0, _ALLOW),
+]
+
+
+_LOCAL_SOCKETS: list[Instruction] = [
+    (_LOAD, 0, 0, _ARGUMENTS),
+    (_JEQ, 1, 0, _AF_UNIX),
+    (_RET, 0, 0, _ERRNO | _EACCES),
+    (_RET, 0, 0, _ALLOW),
+]
+# Datagrams reach any socket whose path is known without connect being called.
+_LOCAL_STREAMS: list[Instruction] = [
+    *_LOCAL_SOCKETS[:-1],
+    (_LOAD, 0, 0, _ARGUMENTS + 8),
+    (_AND, 0, 0, 0xF),  # without SOCK_NONBLOCK and SOCK_CLOEXEC
+    (_JEQ, 2, 0, _SOCK_STREAM),
+    (_JEQ, 1, 0, _SOCK_SEQPACKET),
+    (_RET, 0, 0, _ERRNO | _EACCES),
     (_RET, 0, 0, _ALLOW),
 ]
 

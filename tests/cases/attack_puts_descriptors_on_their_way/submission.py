@@ -5,7 +5,7 @@ import socket
 
 
 def prune(model):
-    kept = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    kept = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     batch = array.array("i", [kept[0].fileno()] * 253)
     try:
         for _ in range(1000):

@@ -6,5 +6,5 @@ import time
 
 
 def prune(model):
-    threading.Thread(target=_thread.interrupt_main).start()
+    threading.Timer(0.5, _thread.interrupt_main).start()
     time.sleep(60)

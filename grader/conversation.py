@@ -207,7 +207,7 @@ class Conversation:
             if pending:
                 pending = self._hand_over(pending)
             alive = self._pump(deadline, writing=bool(pending))
-            if not alive or self._ended():
+            if not alive or self._ended() or self._group.ran_out_of_memory():
                 self._drain_result()
                 return self._take_record(), pending
 
@@ -216,7 +216,7 @@ class Conversation:
         with socket.socket(fileno=os.dup(self._source)) as source:
             try:
                 return socket.send_fds(source, [head], [data])
-            except OSError:  # the child is gone, which its warden's report will explain
+            except (BrokenPipeError, ConnectionResetError):  # the child is gone, which its warden's report will explain
                 return 0
 
     def _hand_over(self, pending: memoryview) -> memoryview:

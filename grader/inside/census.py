@@ -62,7 +62,7 @@ class Census:
             self._seen[pid, task.started] = task.ticks
         ended = resource.getrusage(resource.RUSAGE_CHILDREN)
         waited_for = sum(task.ticks + task.ended_ticks for task in tree.values()) / _TICKS + ended.ru_utime + ended.ru_stime
-        alive = tuple(pid for pid, task in tree.items() if not task.zombie)
+        alive = tuple(filter(None, (_living_thread(pid) if task.zombie else pid for pid, task in tree.items())))
         memory = sum(_private_bytes(pid) for pid in alive) + self._file_bytes(alive)
         return Usage(max(waited_for, sum(self._seen.values()) / _TICKS), memory, alive)
 
@@ -110,6 +110,14 @@ def descendants(tasks: dict[int, Task], root: int) -> set[int]:
                 found.add(pid)
                 pending.append(pid)
     return found
+
+
+def _living_thread(pid: int) -> int | None:
+    """Another thread of a process whose first one has ended: it looks like a zombie, and still has its memory."""
+    try:
+        return next((int(entry) for entry in os.listdir(f"/proc/{pid}/task") if entry != str(pid)), None)
+    except OSError:
+        return None
 
 
 def anonymous_bytes(pid: int) -> int:

@@ -73,6 +73,7 @@ HUGE_PAGE, _MADV_COLLAPSE = 2 << 20, 25
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 4, 8, 22, 24
 PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 36, 38
 CAP_DAC_READ_SEARCH = 2
+_PR_SCHED_CORE = 62  # a whole core to oneself
 _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 
 
@@ -240,7 +241,8 @@ _EPERM, _EACCES, _ENOSYS, _ENOTSUP = 1, 13, 38, 95
 _NR, _ARCH, _ARGUMENTS = 0, 4, 16
 _AF_UNIX, _SOCK_STREAM, _SOCK_SEQPACKET = 1, 1, 5
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
-_FILE_FLAGS = (0x40086602, 0x40046602, 0x401C5820, 0x41009432)  # FS_IOC_SETFLAGS and the like, which need no right to write
+# FS_IOC_SETFLAGS, FSSETXATTR, SETFSLABEL, ENABLE_VERITY, SETVERSION and SET_ENCRYPTION_POLICY: none needs a right to write.
+_FILE_FLAGS = (0x40086602, 0x40046602, 0x401C5820, 0x41009432, 0x40806685, 0x40087602, 0x40086604, 0x800C6613)
 _OF_THE_NETWORK = (range(0x8900, 0x8A00),)  # SIOC...: any socket tells of the host's interfaces
 _F_SETOWN, _F_SETSIG, _F_SETOWN_EX, _F_SETLEASE, _F_NOTIFY = 8, 10, 15, 1024, 1026
 _MAP_SHARED, _MAP_ANONYMOUS, _MAP_HUGETLB = 0x01, 0x20, 0x40000
@@ -294,7 +296,7 @@ def seccomp_program(*, allow_exec: bool, private_root: bool) -> bytes:
         program += _when(name, _LOCAL_SOCKETS if private_root else _LOCAL_STREAMS)
     program += _when("prlimit64", _argument_must_be(0, 0, _EPERM))
     program += _when("ioctl", _argument_must_not_be(1, _TIOCSTI, _TIOCLINUX, *_FILE_FLAGS, *_OF_THE_NETWORK))
-    program += _when("prctl", _argument_must_not_be(0, PR_SET_DUMPABLE, PR_SET_SECCOMP))
+    program += _when("prctl", _argument_must_not_be(0, PR_SET_DUMPABLE, PR_SET_SECCOMP, _PR_SCHED_CORE))
     program += _when("fcntl", _argument_must_not_be(1, _F_SETOWN, _F_SETSIG, _F_SETOWN_EX, _F_SETLEASE, _F_NOTIFY))
     program += _when("mmap", _NO_UNSEEN_MEMORY)
     program.append((_RET, 0, 0, _ALLOW))

@@ -75,6 +75,11 @@ class ControlGroup:
     entrances: tuple[int, ...] = ()  # who writes "0" into these descriptors is in
     names: tuple[str, ...] = ()  # as the child must read them in /proc/self/cgroup
 
+    @property
+    def counts_kills(self) -> bool:
+        """So that what else the kernel has killed meanwhile was somebody else's."""
+        return any(place.files.kills for place, _ in self.folders)
+
     def ran_out_of_memory(self) -> bool:
         """Whether the kernel has ended a process of the group because the group was full."""
         return any(_counted(folder / file) for place, folder in self.folders for file in place.files.kills)

@@ -28,6 +28,7 @@ from grader.rubric import LimitsSection
 RECORD_BYTES = 1 << 19  # room for all the texts that inside.failure allows, each character in JSON's twelve bytes
 _RECORDS = 8  # stage and status make two; a flood of further ones ends the run
 _BUSY = 4  # times the wall limit at most, for a run that waits for a processor while the clock is the CPU's
+_GONE = (BrokenPipeError, ConnectionResetError)  # the child at a socket's other end, as its warden's report will explain
 _END_SECONDS = 60.0  # a warden on a busy machine needs its time; without namespaces nobody else kills so surely
 _RESULT_PIPE_BYTES = 1 << 20  # so that the weights fit in at once
 
@@ -155,8 +156,6 @@ class Conversation:
         report = self._parsed_report()
         failure = None
         if weights is None:
-            # A group of its own counts its kills, so that what else the kernel has killed meanwhile was somebody else's.
-            counted = any(place.files.kills for place, _ in self._group.folders)
             found = evidence.Evidence(
                 claim=status,
                 stage=stage,
@@ -165,7 +164,7 @@ class Conversation:
                 wait_status=report.get("status"),
                 cpu_seconds=float(report.get("cpu_seconds", 0.0)),
                 peak_memory_bytes=int(report.get("peak_memory_bytes", 0)),
-                machine_lacks_memory=bool(report.get("machine_lacks_memory")) and not counted,
+                machine_lacks_memory=bool(report.get("machine_lacks_memory")) and not self._group.counts_kills,
             )
             broken = self._warden_says("broken") or "the warden was lost"
             failure = evidence.failure(found, self._limits, f"a run ended without its warden's report: {broken}")
@@ -216,7 +215,7 @@ class Conversation:
         with socket.socket(fileno=os.dup(self._source)) as source:
             try:
                 return socket.send_fds(source, [head], [data])
-            except (BrokenPipeError, ConnectionResetError):  # the child is gone, which its warden's report will explain
+            except _GONE:
                 return 0
 
     def _hand_over(self, pending: memoryview) -> memoryview:
@@ -224,7 +223,7 @@ class Conversation:
             pending = pending[os.write(self._source, pending) :]
         except BlockingIOError:
             return pending
-        except BrokenPipeError:
+        except _GONE:
             return pending[:0]
         if not pending:
             self._close(self._source)

@@ -41,7 +41,10 @@ def test_a_package_is_named_as_it_is_imported(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["pip", "psutil", "timm", "ray", "cupy", "typer", "six", "more_itertools"])
-def test_a_package_that_is_not_here_is_not_taken_for_one_of_a_similar_name(name: str, tmp_path: Path) -> None:
+def test_a_package_that_is_not_here_is_not_taken_for_one_of_a_similar_name(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, name, raising=False)  # a submission's process has none of them
     assert "nothing can be installed" in hint_for(ModuleNotFoundError("x", name=name), tmp_path)
 
 

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from grader import intake, weights
+from grader import intake, picture, weights
 from grader.errors import GraderError, SubmissionError
 from grader.evaluate import Evaluator, Samples
 from grader.ledger import Ledger
-from grader.records import Failure, Graded, Isolation, Outcome, Run, Stage, Submission, Upload
+from grader.records import PUBLIC, Failure, Graded, Isolation, Outcome, Run, Stage, Submission, Upload
 from grader.sandbox import PublicData, Sandbox
 
 ATTEMPTS = 3  # at a run in which the grader itself fails, not counting what a neighbour's failure has cost
@@ -117,10 +117,12 @@ def _run(submission: Submission, station: Station, bench: Bench) -> Outcome:
 
 def _measured(run: Run, station: Station, bench: Bench) -> Outcome:
     """What a confined run gave back: through the gate, to the measurement."""
-    failure, measurement = run.failure, None
+    failure, measurement, drawn = run.failure, None, None
     if run.weights is not None:
         try:
-            measurement = bench.evaluator.measure(weights.admit(run.weights), station.samples)
+            admitted = weights.admit(run.weights)
+            measurement = bench.evaluator.measure(admitted, station.samples)
+            drawn = picture.derive(admitted) if station.name == PUBLIC else None
         except SubmissionError as rejected:
             failure = rejected.failure
     return Outcome(
@@ -134,6 +136,7 @@ def _measured(run: Run, station: Station, bench: Bench) -> Outcome:
         cpu_seconds=run.cpu_seconds,
         peak_memory_bytes=run.peak_memory_bytes,
         graded_at=_now(),
+        picture=drawn,
     )
 
 

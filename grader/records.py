@@ -25,6 +25,8 @@ Verdict = Literal[
 ]
 Stage = Literal["unpack", "import", "prune", "collect", "evaluate"]
 
+PUBLIC = "public"  # the instance whose data students have; the others are "hidden-1", "hidden-2", ...
+
 
 @dataclass(frozen=True, slots=True)
 class Upload:
@@ -96,6 +98,18 @@ class Measurement:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """What pages draw of the weights that came back for the public instance: at most 40 KB, see :mod:`grader.picture`."""
+
+    indices: str  # base64 of little-endian uint32: chosen parameters that are not zero, by their place among all 142,346
+    values: str  # base64 of little-endian float32: the weights there
+    histograms: Mapping[str, tuple[int, ...]]  # by parameter name: how many weights lie in each of picture.BINS
+    mask: str  # base64 of zlib of packed bits: which of the first layer's (1024, 128) weights are not zero
+    living_units: int  # hidden units that read an input and reach an output
+    used_inputs: int  # inputs that such a unit reads
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """One submission on one instance, as the ledger keeps it: a measurement or a failure, never both."""
 
@@ -109,6 +123,7 @@ class Outcome:
     cpu_seconds: float = 0.0
     peak_memory_bytes: int = 0
     graded_at: str = ""  # ISO 8601, UTC
+    picture: Picture | None = None  # of the public instance's weights
 
     @property
     def verdict(self) -> Verdict:

@@ -12,13 +12,13 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-import grade
+from grader.cli.program import app
 from grader.records import Verdict
 from grader.rubric import Rubric, parse
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-COMMANDS = [command.callback.__name__ for command in grade.app.registered_commands if command.callback]
+COMMANDS = [command.callback.__name__ for command in app.registered_commands if command.callback]
 
 
 def keys(section: type[BaseModel], prefix: str = "") -> list[str]:

@@ -5,9 +5,11 @@ What a single submission may try, and what becomes of it, stands in cases/.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import tempfile
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -223,7 +225,7 @@ def test_files_in_memory_count(data: PublicData) -> None:
 
 
 def test_files_on_disk_count_where_there_is_no_private_memory(data: PublicData) -> None:
-    with sandbox_of(False, memory_bytes=256 * MIB, file_bytes=64 * MIB) as opened:
+    with sandbox_of(False, memory_bytes=256 * MIB, file_bytes=64 * MIB, cpu_seconds=60, wall_seconds=120) as opened:
         body = "for n in range(8): open(str(n), 'wb').write(bytes(60 << 20))\ntime.sleep(2)"
         assert verdict(opened.run(submission(body), data)) == "out_of_memory"
 
@@ -298,6 +300,26 @@ def test_a_lost_nursery_takes_its_runs_along(namespaces: bool, data: PublicData)
         assert eventually(lambda: has_ended(warden))
         opened.recover(opened.generation, force=False)
         assert verdict(opened.run(submission("pass"), data)) == "graded"
+
+
+def test_signals_that_the_graders_caller_ignores_are_as_usual_inside(data: PublicData) -> None:
+    """A grader under nohup, or in the background of a script, was started with some ignored."""
+    usual = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)}
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+    try:
+        opened = sandbox_of(True).__enter__()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        for number, handler in usual.items():
+            signal.signal(number, handler)
+    with contextlib.closing(opened):
+        checks = """
+            assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+            assert signal.getsignal(signal.SIGHUP) is signal.getsignal(signal.SIGQUIT) is signal.SIG_DFL
+            assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        """
+        run = opened.run(submission(textwrap.dedent(checks)), data)
+        assert verdict(run) == "graded", run.failure
 
 
 def test_closing_the_sandbox_ends_its_runs(sandbox: Sandbox, data: PublicData) -> None:

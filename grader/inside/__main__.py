@@ -35,6 +35,7 @@ def main() -> None:
     """Serve until the keeper closes its socket, by its own end if need be; a parent-death signal would follow its thread."""
     kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)  # whatever outlives a lost warden comes here, to be killed
     os.umask(0o022)
+    _forget_callers_signals()
     keeper = socket.socket(fileno=3)
     keeper.set_inheritable(False)
     setup = json.loads(keeper.recv(_MESSAGE_BYTES))
@@ -61,6 +62,14 @@ def main() -> None:
             gc.freeze()
         else:
             wardens.add(_start(keeper, message, fds, common, assignment))
+
+
+def _forget_callers_signals() -> None:
+    """Signals as in any program: a grader under nohup, or in the background of a script, was started with some ignored."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number in signal.valid_signals() - {signal.SIGPIPE}:  # which Python itself ignores
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 def _load_assignment() -> types.ModuleType:

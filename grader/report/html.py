@@ -16,9 +16,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from grader.records import PUBLIC
 from grader.report.advice import Words, explain, points_text, what_limits
 from grader.report.schema import Grades, Report
-from grader.report.student import PUBLIC, student_view
+from grader.report.student import student_view
 from grader.report.text import clean
 from grader.rubric import Rubric
 

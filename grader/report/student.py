@@ -23,12 +23,10 @@ from __future__ import annotations
 import math
 from pathlib import PurePath
 
-from grader.records import Verdict
+from grader.records import PUBLIC, Verdict
 from grader.report.build import decisive_instance
 from grader.report.schema import InstanceReport, Report
 from grader.rubric import Rubric
-
-PUBLIC = "public"
 
 # Fixed sentences: nothing in them but a built-in exception's name and a line number comes from the run.
 HIDDEN: dict[Verdict, str] = {

@@ -1,0 +1,9 @@
+"""The command line: the only part of the grader that prints and exits.
+
+- ``terminal``   what is printed and how: untrusted text made visible, progress, JSON, streams that nobody reads
+- ``options``    what several commands take
+- ``grading``    batch, check and init
+- ``diagnosis``  doctor
+- ``ladder``     calibrate and sweep
+- ``program``    all commands under one name, exit status, and what happens at Ctrl-C
+"""

@@ -1,0 +1,262 @@
+"""The commands that grade: batch, check and init."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from grader import batch as batches
+from grader import intake, pipeline, task
+from grader import rubric as rubrics
+from grader.cli.options import (
+    DEFAULT_RUBRIC,
+    DeviceOption,
+    Isolated,
+    IsolationOption,
+    JsonOption,
+    Practice,
+    QuietOption,
+    RubricOption,
+    home_of,
+)
+from grader.cli.terminal import (
+    BELOW,
+    FAILED,
+    PlainConsole,
+    Stopped,
+    answering,
+    building,
+    cell,
+    messages,
+    print_json,
+    shown,
+    tell,
+    waiting,
+)
+from grader.errors import UsageError
+from grader.evaluate import find_device
+from grader.ledger import Ledger
+from grader.records import Graded, Isolation, Upload
+from grader.report import advice, build, text, write
+from grader.report.schema import Grades, Report, to_json
+from grader.rubric import Rubric
+
+
+def batch(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Submissions, or folders of submissions.", metavar="[PATH]...")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where reports and the ledger go.", metavar="FOLDER")] = Path(
+        "reports"
+    ),
+    rubric: RubricOption = DEFAULT_RUBRIC,
+    device: DeviceOption = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=512, help="Submissions at a time (default: the cores at hand).")
+    ] = None,
+    isolation: IsolationOption = Isolated.strict,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Run every submission again, whatever the ledger holds.")] = False,
+    only: Annotated[list[str] | None, typer.Option(help="Grade this student alone; repeatable.", metavar="STUDENT")] = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Grade submissions on the hidden data and write reports.
+
+    Example: grade.py batch submissions/ -o reports/
+    """
+    rules = rubrics.load(rubric)
+    found_device = str(find_device(device or rules.device))
+    uploads = _without_reports(intake.find(paths or [Path("submissions")]), out)
+    chosen = _chosen(uploads, only)
+    with Ledger(out) as ledger:
+        problem = _prepare_task(rules, rubric, quiet)
+        forbidden = (home_of(rubric), out, *_own_files(rules, rubric))
+        with batches.open_bench(
+            rules, problem.instances, isolation=isolation, device=found_device, forbidden=forbidden, ledger=ledger
+        ) as bench:
+            reference = batches.grade_reference(bench)
+            graded = _grade(chosen, bench, workers or len(os.sched_getaffinity(0)), fresh, quiet, out)
+            graded += _recalled([upload for upload in uploads if upload not in chosen], bench)
+            grades = _report(graded, reference, rules, problem.digest, bench)
+        write.write_batch(out, grades, rules)
+    with answering():
+        if as_json:
+            print_json(to_json(grades))
+        else:
+            _print_table(grades)
+            print(f"report: {out / 'index.html'}")
+    owed = [report.student for report in grades.submissions if report.verdict == "not_graded"]
+    if owed:
+        tell(f"not graded: {shown(', '.join(owed), 300)}; run the same command again to retry them", style="red")
+        raise SystemExit(FAILED)
+
+
+def check(
+    path: Annotated[Path, typer.Argument(help="One submission: a file, a folder or a zip.")],
+    rubric: RubricOption = DEFAULT_RUBRIC,
+    device: DeviceOption = None,
+    isolation: Annotated[
+        Practice, typer.Option(help="best says what is missing, strict refuses then, none confines nothing: for your own code.")
+    ] = Practice.best,
+    min_points: Annotated[float, typer.Option(help="Exit with 1 below so many points.")] = 0.0,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Check one submission on the public validation data: the same path and limits as the official run.
+
+    Example: grade.py check my_prune.py
+    """
+    if not math.isfinite(min_points):
+        raise UsageError(f"--min-points {min_points}: expected a finite number")
+    rules = Rubric() if rubric == DEFAULT_RUBRIC and not rubric.exists() else rubrics.load(rubric)
+    found_device = str(find_device(device or rules.device))
+    uploads = intake.find([path])
+    if len(uploads) != 1:
+        raise UsageError(f"{path}: holds {len(uploads)} submissions, expected one; use 'grade.py batch {path}' for several")
+    with building(quiet) as progress:
+        instance = task.public(rules, rubric.absolute().parent, home_of(rubric), progress)
+    forbidden = (home_of(rubric),)
+    with batches.open_bench(rules, [instance], isolation=isolation, device=found_device, forbidden=forbidden) as bench:
+        with waiting(f"running {uploads[0].name}", quiet):
+            graded = pipeline.grade(uploads[0], bench)
+        report = build.report(graded, rules, None)
+        level = bench.sandbox.isolation
+    with answering():
+        if as_json:
+            print_json(to_json(report))
+        else:
+            _print_check(report, rules, level)
+    if report.verdict == "not_graded":
+        raise SystemExit(FAILED)
+    if report.verdict != "graded" or (report.points or 0.0) < min_points:
+        raise SystemExit(BELOW)
+
+
+def init(
+    rubric: RubricOption = DEFAULT_RUBRIC,
+    quiet: QuietOption = False,
+) -> None:
+    """Create the secret, the hidden data and the hidden models; batch does so by itself the first time.
+
+    Example: grade.py init
+    """
+    rules = rubrics.load(rubric)
+    problem = _prepare_task(rules, rubric, quiet)
+    print(f"{len(problem.instances)} instances ready in {home_of(rubric)} (task {problem.digest[:12]})")
+    print("keep that folder to yourself: it holds the secret that the hidden data come from")
+
+
+def _own_files(rules: Rubric, rubric: Path) -> tuple[Path, ...]:
+    files = rules.task.files
+    return (rubric.absolute().parent / files.hidden,) if files else ()
+
+
+def _chosen(uploads: Sequence[Upload], only: Sequence[str] | None) -> list[Upload]:
+    if not only:
+        return list(uploads)
+    known = {upload.student for upload in uploads}
+    if unknown := [student for student in only if student not in known]:
+        near = ", ".join(sorted(known)[:8])
+        raise UsageError(f"--only {unknown[0]}: no such student; there are {near}{', ...' if len(known) > 8 else ''}")
+    return [upload for upload in uploads if upload.student in set(only)]
+
+
+def _without_reports(uploads: Sequence[Upload], out: Path) -> list[Upload]:
+    """Leaves out the reports of an earlier batch that lie among the submissions. Raises UsageError for OUT in a submission."""
+    place = out.resolve()
+    earlier = (place / "ledger.sqlite").exists()
+    kept = [upload for upload in uploads if not (earlier and upload.path == place)]
+    for upload in kept:
+        if place.is_relative_to(upload.path):
+            raise UsageError(f"{out}: lies in the submission {upload.student!r}; name another folder with --out")
+        if place == upload.path.parent:
+            raise UsageError(f"{out}: holds submissions, and reports would become some; name another folder with --out")
+    if not kept:
+        raise UsageError(f"{out}: holds reports, expected submissions; name a folder of submissions, and reports with --out")
+    return kept
+
+
+def _recalled(uploads: Sequence[Upload], bench: pipeline.Bench) -> list[Graded]:
+    """Those that --only left out, as far as they have been graded before."""
+    found = [known for upload in uploads if (known := pipeline.recall(upload, bench))]
+    if len(found) < len(uploads):
+        tell(f"{len(uploads) - len(found)} more submissions have no results yet; run without --only to grade them")
+    return found
+
+
+def _prepare_task(rules: Rubric, rubric: Path, quiet: bool) -> task.Task:
+    with building(quiet) as progress:
+        return task.load(rules, rubric.absolute().parent, home_of(rubric), progress)
+
+
+def _grade(uploads: Sequence[Upload], bench: pipeline.Bench, workers: int, fresh: bool, quiet: bool, out: Path) -> list[Graded]:
+    live = messages.is_terminal and not quiet
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=messages, disable=not live, transient=True) as progress:
+        row = progress.add_task("grading", total=len(uploads))
+
+        def on_graded(graded: Graded) -> None:
+            progress.update(row, advance=1, description=f"graded {shown(graded.upload.student, 40)}")
+            if not live and not quiet:
+                verdict = next((o.verdict for o in graded.outcomes if o.verdict != "graded"), "graded")
+                tell(f"{shown(graded.upload.student, 60)}: {verdict}")
+
+        try:
+            return batches.grade_all(uploads, bench, workers=workers, fresh=fresh, on_graded=on_graded)
+        except Stopped:
+            tell(f"what was graded so far is safe in {out}")
+            raise
+
+
+def _report(graded: Sequence[Graded], reference: Graded, rules: Rubric, task_digest: str, bench: pipeline.Bench) -> Grades:
+    reports = [build.report(one, rules, reference.outcomes) for one in graded]
+    about_reference = build.report(reference, rules, None)
+    if about_reference.verdict != "graded":
+        tell(f"the reference solution itself is {about_reference.verdict}: {about_reference.message}", style="yellow")
+    return build.grades(
+        reports, rules, task_digest, bench.sandbox.isolation, batches.environment(bench.evaluator), about_reference
+    )
+
+
+def _print_table(grades: Grades) -> None:
+    console = PlainConsole()
+    rows = [*grades.submissions, *([grades.reference] if grades.reference else [])]
+    width = min(32, max(len("student"), *(len(row.student) for row in rows)))
+    console.print(f"{'student':{width}}  {'verdict':13}  {'points':>12}  {'sparsity':>8}  {'error':>8}  reason", style="bold")
+    for row in rows:
+        points = "-" if row.points is None else f"{row.points:.3f} of {row.max_points:g}"
+        sparsity = "" if row.sparsity is None else f"{row.sparsity:.4f}"
+        error = "" if row.mse is None else f"{row.mse:.4g}"
+        line = f"{cell(row.student, width):{width}}  {row.verdict:13}  {points:>12}  {sparsity:>8}  {error:>8}  "
+        room = max(20, console.width - len(line)) if console.is_terminal else 300
+        style = "dim" if row is grades.reference else "" if row.verdict == "graded" else "yellow"
+        console.print((line + cell(row.message, room)).rstrip(), style=style)
+
+
+def _print_check(report: Report, rules: Rubric, isolation: Isolation) -> None:
+    points = "-" if report.points is None else f"{report.points:.3f}"
+    print(f"{report.verdict}: {points} of {report.max_points:g} points on the public validation data")
+    if report.verdict == "graded":
+        print(f"sparsity {report.sparsity:.4f}, error {report.mse:.4g}, score {report.score:.4f}")
+        print(advice.what_limits(report, rules))
+    else:
+        print(shown(report.message, 4_000))
+        if report.instances[0].traceback:
+            print(text.clean(report.instances[0].traceback, 8_000))
+    for note in (*report.notes, *report.instances[0].notes):
+        print(f"note: {shown(note, 500)}")
+    if report.log:
+        print("--- what it printed ---")
+        print(text.clean(report.log, 8_000).rstrip())
+        print("-----------------------")
+    if not isolation.layers:
+        print("isolation none: nothing kept this code from your files; the result is practice, the official run is confined")
+    elif isolation.missing:
+        lacking = "; ".join(f"{layer}: {shown(why, 200)}" for layer, why in isolation.missing.items())
+        print(f"isolation {isolation.level} ({lacking})")

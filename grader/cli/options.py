@@ -1,0 +1,43 @@
+"""Options that several commands take, and the folder that goes with a rubric."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Isolated(StrEnum):
+    """What a batch may ask for; the instructor's data are never without any."""
+
+    strict = "strict"
+    best = "best"
+
+
+class Practice(StrEnum):
+    """What a student's check may ask for."""
+
+    strict = "strict"
+    best = "best"
+    none = "none"
+
+
+DEFAULT_RUBRIC = Path("rubric.yaml")  # check does without it: its values are the built-in ones
+RubricOption = Annotated[Path, typer.Option("--rubric", help="The rubric to mark by.", metavar="FILE")]
+DeviceOption = Annotated[
+    str | None,
+    typer.Option(help="Where weights are evaluated: auto, cpu, cuda or cuda:N (default: the rubric's).", metavar="DEVICE"),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and everything else on stderr.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+IsolationOption = Annotated[
+    Isolated, typer.Option(help="strict refuses a machine that can't confine submissions; best says what is missing.")
+]
+
+
+def home_of(rubric: Path) -> Path:
+    """Where the secret and the caches live: beside the rubric, unless PRUNEGRADE_HOME names another folder."""
+    return Path(os.environ.get("PRUNEGRADE_HOME") or rubric.absolute().parent / ".prunegrade")

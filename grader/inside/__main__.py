@@ -67,7 +67,7 @@ def main() -> None:
 def _forget_callers_signals() -> None:
     """Signals as in any program: a grader under nohup, or in the background of a script, was started with some ignored."""
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    for number in signal.valid_signals() - {signal.SIGPIPE}:  # which Python itself ignores
+    for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:  # these two Python itself ignores
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 

@@ -32,6 +32,12 @@ def reference_upload() -> Upload:
     return Upload(student="reference", name=path.name, source=str(path), path=path)
 
 
+def ladder() -> list[Upload]:
+    """Every method of reference/, each an ordinary submission under its file's stem, in order of their names."""
+    paths = sorted(reference_folder().glob("*.py"))
+    return [Upload(student=path.stem, name=path.name, source=str(path), path=path) for path in paths]
+
+
 def grade_reference(bench: Bench) -> Graded:
     """The reference, from the ledger if it was graded before. Where it failed, the installation did: it is run again."""
     upload = reference_upload()

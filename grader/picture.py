@@ -41,13 +41,6 @@ def derive(weights: Weights) -> Picture:
     )
 
 
-def samples(picture: Picture) -> list[tuple[int, float]]:
-    """(index among all parameters, weight) of at most 1,200 weights that are not zero, evenly chosen, by index."""
-    indices = np.frombuffer(base64.b64decode(picture.indices), dtype="<u4")
-    values = np.frombuffer(base64.b64decode(picture.values), dtype="<f4")
-    return list(zip(indices.tolist(), values.tolist(), strict=True))
-
-
 def first_layer_mask(picture: Picture) -> NDArray[np.bool_]:
     """Which of the first layer's weights are not zero, (1024, 128)."""
     bits = np.frombuffer(zlib.decompress(base64.b64decode(picture.mask)), dtype=np.uint8)

@@ -45,9 +45,9 @@ def grade(upload: Upload, bench: Bench, *, fresh: bool = False) -> Graded:
     """Grade one submission on every instance. Failures become verdicts; GraderError means that no outcome can be kept."""
 
     def outcome_on(submission: Submission, station: Station) -> Outcome:
-        found = None if fresh else _recall(submission, station, bench)
+        found = None if fresh else _recall(upload, submission, station, bench)
         if found is None:
-            found = _run(submission, station, bench)
+            found = _run(upload, submission, station, bench)
             _keep(upload, submission, station, bench, found)
         return found
 
@@ -58,7 +58,7 @@ def grade(upload: Upload, bench: Bench, *, fresh: bool = False) -> Graded:
 
 def recall(upload: Upload, bench: Bench) -> Graded | None:
     """The submission as the ledger has it, without running anything; None unless every instance is there."""
-    return _on_every_instance(upload, bench, lambda submission, station: _recall(submission, station, bench))
+    return _on_every_instance(upload, bench, lambda submission, station: _recall(upload, submission, station, bench))
 
 
 def _on_every_instance(
@@ -87,8 +87,8 @@ def _caveats(isolation: Isolation) -> tuple[str, ...]:
     return (f"run with isolation {isolation.level}, below the L2 that hidden data needs (missing: {lacking}): for practice only",)
 
 
-def _recall(submission: Submission, station: Station, bench: Bench) -> Outcome | None:
-    found = bench.ledger.find(_circumstances(submission, station, bench)) if bench.ledger else None
+def _recall(upload: Upload, submission: Submission, station: Station, bench: Bench) -> Outcome | None:
+    found = bench.ledger.find(_circumstances(upload, submission, station, bench)) if bench.ledger else None
     return replace(found, instance=station.name) if found else None
 
 
@@ -107,10 +107,10 @@ def _nowhere(upload: Upload, failure: Failure, bench: Bench) -> Graded:
     return Graded(upload, intake.digest_of(upload), outcomes, isolation=bench.sandbox.isolation.level)
 
 
-def _run(submission: Submission, station: Station, bench: Bench) -> Outcome:
+def _run(upload: Upload, submission: Submission, station: Station, bench: Bench) -> Outcome:
     """One instance. Whatever goes wrong in the grader is never the student's fault, and never stops the batch."""
     try:
-        return _measured(_attempt(submission, station, bench), station, bench)
+        return _measured(_attempt(upload, submission, station, bench), station, bench)
     except Exception as ours:
         return _failed(station, _owed(ours, "evaluate"))
 
@@ -140,13 +140,13 @@ def _measured(run: Run, station: Station, bench: Bench) -> Outcome:
     )
 
 
-def _attempt(submission: Submission, station: Station, bench: Bench) -> Run:
+def _attempt(upload: Upload, submission: Submission, station: Station, bench: Bench) -> Run:
     packages = intake.imported_packages(submission)
     failures = 0
     while True:
         generation = bench.sandbox.generation
         try:
-            return bench.sandbox.run(submission, station.data, packages=packages)
+            return bench.sandbox.run(submission, station.data, packages=packages, parameters=upload.parameters)
         except GraderError:
             # A nursery that was replaced for another run's sake took this run with it: that is no failed attempt.
             failures += bench.sandbox.recover(generation, force=failures == ATTEMPTS - 2)
@@ -174,11 +174,12 @@ def _failed(station: Station, failure: Failure) -> Outcome:
 def _keep(upload: Upload, submission: Submission, station: Station, bench: Bench, outcome: Outcome) -> None:
     """What the grader owes is not kept, so that a rerun tries it again."""
     if bench.ledger and outcome.verdict != "not_graded":
-        bench.ledger.keep(upload.student, _circumstances(submission, station, bench), outcome)
+        bench.ledger.keep(upload.student, _circumstances(upload, submission, station, bench), outcome)
 
 
-def _circumstances(submission: Submission, station: Station, bench: Bench) -> dict[str, Any]:
-    return {**bench.circumstances, "submission": submission.sha256, "instance": station.digest}
+def _circumstances(upload: Upload, submission: Submission, station: Station, bench: Bench) -> dict[str, Any]:
+    called_with = {"parameters": dict(upload.parameters)} if upload.parameters else {}
+    return {**bench.circumstances, **called_with, "submission": submission.sha256, "instance": station.digest}
 
 
 def _now() -> str:

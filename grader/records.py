@@ -5,6 +5,8 @@ Upload -> Submission -> Run -> Outcome (with a Measurement) -> Mark.
 
 from __future__ import annotations
 
+import base64
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +39,7 @@ class Upload:
     source: str  # the path as it was given
     path: Path
     submitted_at: str | None = None  # ISO 8601, from LMS metadata or a commit; never a file's modification time
+    parameters: Mapping[str, float] = field(default_factory=dict)  # that prune is called with beside the model, in a sweep
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,12 @@ class Picture:
     mask: str  # base64 of zlib of packed bits: which of the first layer's (1024, 128) weights are not zero
     living_units: int  # hidden units that read an input and reach an output
     used_inputs: int  # inputs that such a unit reads
+
+    def samples(self) -> list[tuple[int, float]]:
+        """(index among all 142,346 parameters, weight) of weights that are not zero, evenly chosen, by index."""
+        indices = struct.iter_unpack("<I", base64.b64decode(self.indices))
+        values = struct.iter_unpack("<f", base64.b64decode(self.values))
+        return [(index, value) for (index,), (value,) in zip(indices, values, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)

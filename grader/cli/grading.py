@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from grader import batch as batches
 from grader import intake, pipeline, task
@@ -17,23 +15,25 @@ from grader import rubric as rubrics
 from grader.cli.options import (
     DEFAULT_RUBRIC,
     DeviceOption,
+    FreshOption,
     Isolated,
     IsolationOption,
     JsonOption,
     Practice,
+    PracticeOption,
     QuietOption,
     RubricOption,
+    WorkersOption,
     home_of,
 )
+from grader.cli.steps import grade_all, own_files, prepare_task
 from grader.cli.terminal import (
     BELOW,
     FAILED,
     PlainConsole,
-    Stopped,
     answering,
     building,
     cell,
-    messages,
     print_json,
     shown,
     tell,
@@ -57,11 +57,9 @@ def batch(
     ),
     rubric: RubricOption = DEFAULT_RUBRIC,
     device: DeviceOption = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, max=512, help="Submissions at a time (default: the cores at hand).")
-    ] = None,
+    workers: WorkersOption = None,
     isolation: IsolationOption = Isolated.strict,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Run every submission again, whatever the ledger holds.")] = False,
+    fresh: FreshOption = False,
     only: Annotated[list[str] | None, typer.Option(help="Grade this student alone; repeatable.", metavar="STUDENT")] = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
@@ -75,13 +73,13 @@ def batch(
     uploads = _without_reports(intake.find(paths or [Path("submissions")]), out)
     chosen = _chosen(uploads, only)
     with Ledger(out) as ledger:
-        problem = _prepare_task(rules, rubric, quiet)
-        forbidden = (home_of(rubric), out, *_own_files(rules, rubric))
+        problem = prepare_task(rules, rubric, quiet)
+        forbidden = (home_of(rubric), out, *own_files(rules, rubric))
         with batches.open_bench(
             rules, problem.instances, isolation=isolation, device=found_device, forbidden=forbidden, ledger=ledger
         ) as bench:
             reference = batches.grade_reference(bench)
-            graded = _grade(chosen, bench, workers or len(os.sched_getaffinity(0)), fresh, quiet, out)
+            graded = grade_all(chosen, bench, workers, fresh, quiet, out)
             graded += _recalled([upload for upload in uploads if upload not in chosen], bench)
             grades = _report(graded, reference, rules, problem.digest, bench)
         write.write_batch(out, grades, rules)
@@ -101,9 +99,7 @@ def check(
     path: Annotated[Path, typer.Argument(help="One submission: a file, a folder or a zip.")],
     rubric: RubricOption = DEFAULT_RUBRIC,
     device: DeviceOption = None,
-    isolation: Annotated[
-        Practice, typer.Option(help="best says what is missing, strict refuses then, none confines nothing: for your own code.")
-    ] = Practice.best,
+    isolation: PracticeOption = Practice.best,
     min_points: Annotated[float, typer.Option(help="Exit with 1 below so many points.")] = 0.0,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
@@ -147,14 +143,9 @@ def init(
     Example: grade.py init
     """
     rules = rubrics.load(rubric)
-    problem = _prepare_task(rules, rubric, quiet)
+    problem = prepare_task(rules, rubric, quiet)
     print(f"{len(problem.instances)} instances ready in {home_of(rubric)} (task {problem.digest[:12]})")
     print("keep that folder to yourself: it holds the secret that the hidden data come from")
-
-
-def _own_files(rules: Rubric, rubric: Path) -> tuple[Path, ...]:
-    files = rules.task.files
-    return (rubric.absolute().parent / files.hidden,) if files else ()
 
 
 def _chosen(uploads: Sequence[Upload], only: Sequence[str] | None) -> list[Upload]:
@@ -188,30 +179,6 @@ def _recalled(uploads: Sequence[Upload], bench: pipeline.Bench) -> list[Graded]:
     if len(found) < len(uploads):
         tell(f"{len(uploads) - len(found)} more submissions have no results yet; run without --only to grade them")
     return found
-
-
-def _prepare_task(rules: Rubric, rubric: Path, quiet: bool) -> task.Task:
-    with building(quiet) as progress:
-        return task.load(rules, rubric.absolute().parent, home_of(rubric), progress)
-
-
-def _grade(uploads: Sequence[Upload], bench: pipeline.Bench, workers: int, fresh: bool, quiet: bool, out: Path) -> list[Graded]:
-    live = messages.is_terminal and not quiet
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=messages, disable=not live, transient=True) as progress:
-        row = progress.add_task("grading", total=len(uploads))
-
-        def on_graded(graded: Graded) -> None:
-            progress.update(row, advance=1, description=f"graded {shown(graded.upload.student, 40)}")
-            if not live and not quiet:
-                verdict = next((o.verdict for o in graded.outcomes if o.verdict != "graded"), "graded")
-                tell(f"{shown(graded.upload.student, 60)}: {verdict}")
-
-        try:
-            return batches.grade_all(uploads, bench, workers=workers, fresh=fresh, on_graded=on_graded)
-        except Stopped:
-            tell(f"what was graded so far is safe in {out}")
-            raise
 
 
 def _report(graded: Sequence[Graded], reference: Graded, rules: Rubric, task_digest: str, bench: pipeline.Bench) -> Grades:

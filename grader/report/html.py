@@ -1,6 +1,7 @@
-"""The pages: one for each student, and the instructor's index. No script, nothing loaded from elsewhere.
+"""The pages: one for each student, the instructor's index, a ladder's calibration, a sweep. Nothing is loaded from elsewhere.
 
-Jinja2 escapes every value; a content security policy forbids what escaping should have stopped already.
+Jinja2 escapes every value; a content security policy forbids what escaping should have stopped already. Pages with charts
+may run the vendored scripts that draw them, and no others.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import base64
 import hashlib
 import math
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,10 +18,13 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from grader.records import PUBLIC
+from grader.records import PUBLIC, Picture
+from grader.report import charts
 from grader.report.advice import Words, explain, points_text, what_limits
-from grader.report.schema import Grades, Report
+from grader.report.calibration import Calibration
+from grader.report.schema import Grades, InstanceReport, Report
 from grader.report.student import student_view
+from grader.report.sweep import Sweep, label
 from grader.report.text import clean
 from grader.rubric import Rubric
 
@@ -64,7 +69,65 @@ def index_page(grades: Grades, rubric: Rubric, assets: str | None = "assets") ->
     )
 
 
-def _page(template: str, assets: str | None, **values: Any) -> str:
+Pictures = Mapping[str, tuple[Picture, InstanceReport]]  # of the public instance, by method
+
+
+def calibration_page(
+    found: Calibration, rubric: Rubric, pictures: Pictures, points: Sequence[float], assets: str | None = "assets"
+) -> str:
+    """The ladder under a rubric: ``pictures`` of the methods to compare, and the students' ``points`` beside the rungs."""
+    graded = [one for one in found.methods if one.verdict == "graded"]
+    rungs = [charts.Rung(one.name, one.points or 0.0, one.lowest or 0.0, one.highest or 0.0) for one in graded]
+    marks = [charts.Mark(one.name, one.sparsity or 0.0, one.mse or 0.0, one.points or 0.0, "method") for one in graded]
+    drawn = [charts.rungs(rungs, rubric, points), charts.plane(marks, rubric)] if graded else []
+    layers = {
+        name: {layer: count.zeros / count.parameters for layer, count in (report.layers or {}).items()}
+        for name, (_, report) in pictures.items()
+    }
+    samples = {name: picture for name, (picture, _) in pictures.items()}
+    compared = [charts.weights_by_index(samples), charts.layer_sparsity(layers)] if pictures else []
+    return _page(
+        "calibration.html",
+        assets,
+        with_charts=True,
+        rubric=rubric,
+        found=found,
+        charts=[charts.figure(chart) for chart in drawn],
+        compared=[charts.figure(chart) for chart in compared],
+        pictures=pictures,
+    )
+
+
+def sweep_page(found: Sweep, rubric: Rubric, assets: str | None = "assets") -> str:
+    """One submission under many settings, with the tutorial's four plots."""
+    rows = [
+        {
+            "setting": label(one.parameters), "score": one.score, "points": one.points, "mse": one.mse, "sparsity": one.sparsity,
+            **one.parameters,
+        }
+        for one in found.settings
+        if one.verdict == "graded"
+    ]  # fmt: skip
+    varied = [name for name in found.parameters if len({row.get(name) for row in rows}) > 1]
+    drawn = [
+        charts.sweep_scores(rows),
+        charts.sweep_plane(rows),
+        *(charts.sweep_against(rows, name) for name in varied),
+        charts.sweep_points(rows, found.max_points),
+    ]
+    return _page(
+        "sweep.html",
+        assets,
+        with_charts=True,
+        rubric=rubric,
+        found=found,
+        best=None if found.best is None else found.settings[found.best],
+        label=label,
+        charts=[charts.figure(chart) for chart in drawn] if rows else [],
+    )
+
+
+def _page(template: str, assets: str | None, *, with_charts: bool = False, **values: Any) -> str:
     rubric: Rubric = values["rubric"]
 
     def words(verdict: Any) -> Words:
@@ -77,7 +140,8 @@ def _page(template: str, assets: str | None, **values: Any) -> str:
     else:
         # Browsers disagree whether 'self' covers a page opened from disk; file: is meaningless on the web.
         values |= {"inline_style": None, "style_source": "'self' file:", "stylesheet": f"{assets}/{STYLE.name}"}
-    return _environment().get_template(template).render(**values, explain=words)
+    scripts = charts.scripts(assets) if with_charts else None
+    return _environment().get_template(template).render(**values, scripts=scripts, explain=words)
 
 
 @cache

@@ -120,7 +120,7 @@ class Grades(Part):
     submissions: list[Report] = Field(description="in student order")
 
 
-def to_json(part: Report | Grades) -> str:
+def to_json(part: Part) -> str:
     """The file's text: UTF-8, floats with all digits, fields in the schema's order."""
     return part.model_dump_json(indent=2) + "\n"
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from grader.errors import GraderError
+from grader.report.calibration import Calibration
+from grader.report.charts import LICENCES, SCRIPTS
 from grader.report.csv import gradebook
-from grader.report.html import STYLE, index_page, student_page
+from grader.report.html import STYLE, Pictures, calibration_page, index_page, student_page, sweep_page
 from grader.report.schema import Grades, to_json
 from grader.report.student import student_view
+from grader.report.sweep import Sweep
 from grader.rubric import Rubric
 
 
@@ -27,6 +31,35 @@ def write_batch(out: Path, grades: Grades, rubric: Rubric) -> None:
     write_text(out / "gradebook.csv", gradebook(grades))
     write_text(out / "index.html", index_page(grades, rubric))
     write_text(out / "grades.json", to_json(grades))
+
+
+def write_calibration(out: Path, found: Calibration, rubric: Rubric, pictures: Pictures, points: Sequence[float]) -> None:
+    """Write assets/, calibration.json and calibration.html. ``points`` are those of students to be shown beside the rungs."""
+    _write_assets(out)
+    write_text(out / "calibration.html", calibration_page(found, rubric, pictures, points))
+    write_text(out / "calibration.json", to_json(found))
+
+
+def write_sweep(out: Path, found: Sweep, rubric: Rubric) -> None:
+    """Write assets/, sweep.json and sweep.html."""
+    _write_assets(out)
+    write_text(out / "sweep.html", sweep_page(found, rubric))
+    write_text(out / "sweep.json", to_json(found))
+
+
+def _write_assets(out: Path) -> None:
+    """The style sheet, and the scripts that draw charts with their licences."""
+    for name in (STYLE.name, *SCRIPTS, *(licence for licences in LICENCES.values() for licence in licences)):
+        text = (STYLE.parent / name).read_text(encoding="utf-8")
+        if not _holds(out / "assets" / name, text):
+            write_text(out / "assets" / name, text)
+
+
+def _holds(path: Path, text: str) -> bool:
+    try:
+        return path.read_text(encoding="utf-8") == text
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def write_text(path: Path, text: str) -> None:

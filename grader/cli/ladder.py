@@ -36,10 +36,10 @@ from grader.evaluate import find_device
 from grader.ledger import Ledger
 from grader.records import PUBLIC, Graded, Picture
 from grader.report import build, write
-from grader.report.calibration import Calibration, points_under
 from grader.report.calibration import calibrate as calibrated
-from grader.report.schema import Grades, InstanceReport, Report, to_json
-from grader.report.sweep import Sweep, best_of, label, setting
+from grader.report.calibration import points_under
+from grader.report.schema import Calibration, Grades, InstanceReport, Report, Sweep, to_json
+from grader.report.sweep import best_of, label, setting
 from grader.rubric import Rubric
 
 COMPARED = ("global_magnitude", "linear_bridge", "optimal_brain_surgeon_finetuned", "best")
@@ -84,6 +84,7 @@ def calibrate(
     """
     rules = rubrics.load(rubric)
     other = _to_compare_with(rubric, against)
+    other_rules = rubrics.load(other) if other else None
     batch = _batch(student_data) if student_data else None
     found_device = str(find_device(device or rules.device))
     uploads = intake.find(paths) if paths else batches.ladder()
@@ -106,7 +107,7 @@ def calibrate(
                 style="yellow",
             )
         students = _points(batch, rules) if batch else None
-        found = calibrated(reports, rules, about, against=rubrics.load(other) if other else None, students=students)
+        found = calibrated(reports, rules, about, against=other_rules, students=students)
         write.write_calibration(out, found, rules, _pictures(chosen, graded, reports), students or ())
     with answering():
         if as_json:

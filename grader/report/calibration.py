@@ -5,65 +5,12 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Annotated, Literal
 
-from pydantic import Field
-
-from grader.records import Verdict
-from grader.report.schema import SCHEMA_VERSION, Count, Grades, InstanceReport, IsolationReport, NonNegative, Part, Report, Share
+from grader.report.schema import Calibration, Grades, InstanceReport, MethodReport, Report, Tier
 from grader.rubric import Rubric
 
 JUST_NOTICEABLE = 0.005  # points: half of what a mark in hundredths shows
 TIER_GAP = 0.02  # of the maximum: neighbours further apart than that stand in different tiers
-
-
-class MethodReport(Part):
-    """One method of the ladder under the rubric."""
-
-    name: str
-    verdict: Verdict
-    message: str
-    sparsity: Share | None = Field(description="mean over the instances; null unless all are graded")
-    mse: NonNegative | None
-    score: Share | None = Field(description="before points cut it off at both ends")
-    points: NonNegative | None = Field(description="mean over the instances; null where the grader itself failed")
-    lowest: NonNegative | None = Field(description="points on the worst instance")
-    highest: NonNegative | None = Field(description="points on the best instance")
-    before: NonNegative | None = Field(description="points under the other rubric; null where none was named")
-    seconds: NonNegative | None = Field(description="wall time of one run, mean over the instances")
-    cpu_seconds: NonNegative | None
-    students: Count | None = Field(description="who stand at or above this rung and below the next; null without a batch")
-
-
-class Tier(Part):
-    """Methods close together, and what part of the scale is theirs: up to the next tier's lowest rung, or to the maximum."""
-
-    methods: list[str]
-    lowest: NonNegative
-    highest: NonNegative
-    share: Share
-
-
-class Calibration(Part):
-    """calibration.json: the ladder under a rubric, best method first."""
-
-    schema_version: Literal[1] = SCHEMA_VERSION
-    rubric_digest: str
-    task_digest: str
-    grader_version: str
-    environment: dict[str, str]
-    isolation: IsolationReport
-    instances: Annotated[int, Field(ge=1)]
-    lower: Share = Field(description="the score at and below which there are no points")
-    upper: Share = Field(description="the score at and above which there are full points")
-    max_points: NonNegative
-    methods: list[MethodReport]
-    full_points: list[str] = Field(description="methods whose score is cut off at the top on every instance")
-    no_points: list[str] = Field(description="methods without points on every instance")
-    indistinct: list[tuple[str, str]] = Field(description="neighbours that the rubric can't tell apart; the better one first")
-    tiers: list[Tier] = Field(description="best first")
-    students: Count | None = Field(description="of the batch that was named")
-    students_below: Count | None = Field(description="who stand below every rung")
 
 
 def calibrate(

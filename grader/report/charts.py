@@ -8,12 +8,13 @@ a layer "labels" after it gets its labels placed there, none over another, aroun
 from __future__ import annotations
 
 import base64
+import bisect
 import hashlib
 import json
 import math
 import re
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -29,6 +30,7 @@ MAX_MARKS = 2_000  # drawn in one chart: more can't be told apart, and would mak
 MAX_LABELS = 20
 MAX_BARS = 40
 LEVELS = 5  # lines of equal points between 0 and the maximum
+MAX_SERIES = 6  # lines that colours and shapes tell apart
 LABEL = 80  # characters of a label; longer ones lose their middle
 NO_ZEROS_LEFT = 0.0005  # the share of parameters that are not zero at the plane's right edge, at the least
 
@@ -43,6 +45,7 @@ LICENCES = {
 
 Kind = Literal["method", "reference", "student", "you"]
 Spec = dict[str, Any]  # a Vega-Lite specification or part of one
+Domain = tuple[float, float]  # both ends of an axis
 Row = Mapping[str, float | str | None]
 Item = TypeVar("Item")
 
@@ -145,11 +148,16 @@ def error_for(points: float, sparsity: float, rubric: Rubric) -> float | None:
 
     Inverse of the rubric's formulas: points = points_of((1 - mse/cap)^a * sparsity^b).
     """
-    score = rubric.points.lower + points / rubric.points.max * (rubric.points.upper - rubric.points.lower)
-    reach = max(0.0, sparsity) ** rubric.score.sparsity_exponent  # the score without any error
+    score = _score_for(points, rubric)
+    reach: float = max(0.0, sparsity) ** rubric.score.sparsity_exponent  # the score without any error
     if reach < score or not reach:
         return None
-    return rubric.score.mse_cap * (1 - (score / reach) ** (1 / rubric.score.mse_exponent))
+    fit: float = (score / reach) ** (1 / rubric.score.mse_exponent)
+    return rubric.score.mse_cap * (1 - fit)
+
+
+def _score_for(points: float, rubric: Rubric) -> float:
+    return rubric.points.lower + points / rubric.points.max * (rubric.points.upper - rubric.points.lower)
 
 
 def plane(marks: Sequence[Mark], rubric: Rubric) -> Chart:
@@ -160,32 +168,13 @@ def plane(marks: Sequence[Mark], rubric: Rubric) -> Chart:
     """
     usable = [mark for mark in marks if math.isfinite(mark.mse) and math.isfinite(mark.sparsity)]
     shown = _chosen(usable)
-    across = _left_domain([1 - mark.sparsity for mark in shown])
-    up = _error_domain([mark.mse for mark in shown], *_levels_span(rubric))
-    kinds = [kind for kind in KINDS if any(mark.kind == kind for mark in shown)]
-    look: Spec = {
-        "color": _by_kind([f"var(--chart-{kind})" for kind in KINDS])
-        | {"legend": {"title": None, "values": [KINDS[k] for k in kinds]}},
-        "shape": _by_kind(["circle", "circle", "diamond", STAR]),
-        "size": {
-            "condition": [{"test": f"datum.kind === '{KINDS[kind]}'", "value": size} for kind, size in SIZES.items()],
-            "value": 60,
-        },
-    }
-    layers = _levels(rubric, across, up)
-    for layer, rows in _mark_rows(shown).items():
-        fields = ["label"] * any(row.get("label") for row in rows) + ["kind", "sparsity", "mse", "points"]
-        layers.append(
-            _dots(layer, rows, fields, "pointer" if any("href" in row for row in rows) else "default") | {"encoding": look}
-        )
-    if any(mark.kind != "student" for mark in shown):
-        layers.append(LABELS)
-    return Chart(
-        "chart-plane",
-        "Sparsity and error",
-        _plane_summary(marks, usable, shown, rubric),
-        _on_axes(across, up, layers),
-    )
+    cap = rubric.score.mse_cap
+    least_error = (error_for(rubric.points.max, 1.0, rubric) or cap) / 3
+    across = _left_domain([1 - mark.sparsity for mark in shown], low=0.003, high=0.5)
+    up = _error_domain([mark.mse for mark in shown], low=least_error, high=1.5 * cap, most=10 * cap)
+    layers = _levels(rubric, across, up) + _mark_layers(shown)
+    summary = _plane_summary(marks, usable, shown, rubric)
+    return Chart("chart-plane", "Sparsity and error", summary, _on_axes(across, up, layers))
 
 
 def _chosen(marks: Sequence[Mark]) -> list[Mark]:
@@ -198,98 +187,96 @@ def _evenly(items: Sequence[Item], most: int) -> list[Item]:
     return list(items) if len(items) <= most else [items[index * len(items) // most] for index in range(most)]
 
 
-def _mark_rows(marks: Sequence[Mark]) -> dict[str, list[Spec]]:
-    """The rows of the layers "crowd" and "named", those that are drawn first, first; only layers that have any."""
+def _mark_layers(marks: Sequence[Mark]) -> list[Spec]:
+    """The students as a crowd, and all others above it with labels beside them."""
     order = list(KINDS)
-    crowd = [mark for mark in marks if mark.kind == "student"]
     named = sorted((mark for mark in marks if mark.kind != "student"), key=lambda mark: (order.index(mark.kind), -mark.points))
-    methods = sum(mark.kind == "method" for mark in named)
-    rows: dict[str, list[Spec]] = {"crowd": [], "named": []}
-    for place, mark in enumerate([*crowd, *named], start=-len(crowd)):
-        row: Spec = {
-            "left": _figure(1 - mark.sparsity, 6),
-            "mse": _figure(mark.mse, 5),
-            "sparsity": _figure(mark.sparsity, 6),
-            "points": _figure(mark.points, 4),
-            "kind": KINDS[mark.kind],
-        }
-        row |= {"label": _label(mark.label)} if mark.label else {}
-        row |= {"href": mark.href} if mark.href else {}
-        row |= {"bold": True} if mark.kind in ("reference", "you") else {}
-        row |= {"quiet": True} if MAX_LABELS <= place < methods else {}  # no label beside it
-        rows["crowd" if place < 0 else "named"].append(row)
-    return {layer: found for layer, found in rows.items() if found}
+    too_many = [mark for mark in named if mark.kind == "method"][MAX_LABELS:]
+    look = {
+        "color": _by_kind([f"var(--chart-{kind})" for kind in KINDS], [k for k in KINDS if any(m.kind == k for m in marks)]),
+        "shape": _by_kind(["circle", "circle", "diamond", STAR]),
+        "size": {
+            "condition": [{"test": f"datum.kind === '{KINDS[kind]}'", "value": size} for kind, size in SIZES.items()],
+            "value": 60,
+        },
+    }
+    layers = []
+    if crowd := [_mark_row(mark) for mark in marks if mark.kind == "student"]:
+        layers.append(_dots("crowd", crowd, MARK_TIPS[any("label" not in row for row in crowd) :], look))
+    if rows := [_mark_row(mark) | ({"quiet": True} if mark in too_many else {}) for mark in named]:
+        layers += [_dots("named", rows, MARK_TIPS, look), LABELS]
+    return layers
+
+
+def _mark_row(mark: Mark) -> Spec:
+    row: Spec = {
+        "left": _figure(1 - mark.sparsity, 6),
+        "mse": _figure(mark.mse, 5),
+        "sparsity": _figure(mark.sparsity, 6),
+        "points": _figure(mark.points, 4),
+        "kind": KINDS[mark.kind],
+    }
+    row |= {"label": _label(mark.label)} if mark.label else {}
+    row |= {"href": mark.href} if mark.href else {}
+    return row | ({"bold": True} if mark.kind in ("reference", "you") else {})
+
+
+def _by_kind(values: Sequence[str], present: Sequence[Kind] = ()) -> Spec:
+    scale = {"domain": list(KINDS.values()), "range": list(values)}
+    legend = {"legend": {"title": None, "values": [KINDS[kind] for kind in present]}} if present else {}
+    return {"field": "kind", "type": "nominal", "scale": scale} | legend
 
 
 def _plane_summary(marks: Sequence[Mark], usable: Sequence[Mark], shown: Sequence[Mark], rubric: Rubric) -> str:
     full = rubric.points.max
     parts = [f"{_count(len(usable), 'result')} by sparsity and error, with lines of equal points"]
-    parts += [f"{_stands(mark, full)}" for mark in usable if mark.kind == "you"]
-    others = [mark for mark in usable if mark.kind in ("method", "reference")]
-    if others:
-        parts.append(f"best of the others is {_stands(max(others, key=lambda mark: mark.points), full)}")
+    parts += [_stands("you stand", mark, full) for mark in usable if mark.kind == "you"]
+    if others := [mark for mark in usable if mark.kind in ("method", "reference")]:
+        best = max(others, key=lambda mark: mark.points)
+        parts.append(f"best of the others is {_stands(_quoted(best.label or best.kind), best, full)}")
     error = error_for(full, 1.0, rubric)
     if error is not None:
-        least = (rubric.points.upper) ** (1 / rubric.score.sparsity_exponent)
+        least = rubric.points.upper ** (1 / rubric.score.sparsity_exponent)
         parts.append(f"full points need a sparsity above {_percent(least)} and an error below {error:.3g}")
     return _sentence(parts, len(marks) - len(usable), len(usable), len(shown))
 
 
-def _stands(mark: Mark, full: float) -> str:
-    name = "you stand" if mark.kind == "you" else _quoted(mark.label or mark.kind)
+def _stands(name: str, mark: Mark, full: float) -> str:
     return f"{name} at sparsity {_percent(mark.sparsity)} and error {mark.mse:.4g} with {mark.points:.3g} of {full:.3g} points"
 
 
-def _levels_span(rubric: Rubric) -> tuple[float, float, float]:
-    """The errors that the lines of equal points need in sight, lowest and highest, and the highest worth showing."""
-    cap = rubric.score.mse_cap
-    return (error_for(rubric.points.max, 1.0, rubric) or cap) / 3, 1.5 * cap, 10 * cap
-
-
-def _levels(rubric: Rubric, across: tuple[float, float], up: tuple[float, float]) -> list[Spec]:
+def _levels(rubric: Rubric, across: Domain, up: Domain) -> list[Spec]:
     """Lines of equal points with their points at the right edge; the area of full points is tinted."""
     full = rubric.points.max
-    curves = {full * step / LEVELS: _curve(full * step / LEVELS, rubric, across, up) for step in range(LEVELS + 1)}
+    curves = {level: _curve(level, rubric, across, up) for level in _steps(full)}
     rows = [{"points": level, "left": left, "mse": mse} for level, curve in curves.items() for left, mse in curve]
+    lower = [row for row in rows if row["points"] != full]
     target = [row | {"floor": up[0]} for row in rows if row["points"] == full]
-    text: Spec = {"type": "text", "style": "level-text", "align": "left", "dx": 5}
-    line: Spec = {"type": "line", "clip": True}
     order: Spec = {"field": "left"}
+    text: Spec = {"type": "text", "style": "level-text", "align": "left", "dx": 5}
     return [
-        {
-            "data": {"values": target},
-            "mark": {"type": "area", "style": "level-area", "clip": True},
-            "encoding": {"y2": {"field": "floor"}},
-        },
-        {
-            "name": "levels",
-            "data": {"values": [row for row in rows if row["points"] != full]},
-            "mark": line | {"style": "level"},
-            "encoding": {"detail": {"field": "points"}, "order": order},
-        },
-        {"data": {"values": target}, "mark": line | {"style": "level-full"}, "encoding": {"order": order}},
-        {
-            "data": {"values": _level_texts(curves, up)},
-            "mark": text,
-            "encoding": {"x": {"value": "width"}, "text": {"field": "text"}},
-        },
-        {
-            "data": {"values": [{}]},
-            "mark": text | {"baseline": "bottom"},
-            "encoding": {"x": {"value": "width"}, "y": {"value": 0}, "text": {"value": "points"}},
-        },
+        _layer(target, {"type": "area", "style": "level-area", "clip": True}, y2={"field": "floor"}),
+        _layer(lower, {"type": "line", "style": "level", "clip": True}, detail={"field": "points"}, order=order),
+        _layer(target, {"type": "line", "style": "level-full", "clip": True}, order=order),
+        _layer(_level_texts(curves, up), text, x={"value": "width"}, text={"field": "text"}),
+        _layer([{}], text | {"baseline": "bottom"}, x={"value": "width"}, y={"value": 0}, text={"value": "points"}),
     ]
 
 
-def _curve(points: float, rubric: Rubric, across: tuple[float, float], up: tuple[float, float]) -> list[tuple[float, float]]:
+def _steps(maximum: float) -> list[float]:
+    """The points of the lines, and of the ticks wherever an axis has points."""
+    return [_figure(maximum * step / LEVELS, 4) for step in range(LEVELS)] + [maximum]
+
+
+def _curve(points: float, rubric: Rubric, across: Domain, up: Domain) -> list[tuple[float, float]]:
     """(share left, MSE) along one line of equal points within the axes, from the right edge to where it leaves them."""
-    cap, steps = rubric.score.mse_cap, 24
-    score = rubric.points.lower + points / rubric.points.max * (rubric.points.upper - rubric.points.lower)
+    steps = 24
     shares = [across[0] * (across[1] / across[0]) ** (step / steps) for step in range(steps + 1)]
     for step in range(steps + 1):  # in even steps of the error too, because the line ends steeply
-        fit = 1 - up[0] * (up[1] / up[0]) ** (step / steps) / cap
+        fit = 1 - up[0] * (up[1] / up[0]) ** (step / steps) / rubric.score.mse_cap
         if fit > 0:
-            shares.append(1 - (score / fit**rubric.score.mse_exponent) ** (1 / rubric.score.sparsity_exponent))
+            reach = _score_for(points, rubric) / fit**rubric.score.mse_exponent
+            shares.append(1 - reach ** (1 / rubric.score.sparsity_exponent))
     found = []
     for left in sorted(_figure(share, 7) for share in shares if across[0] <= share <= across[1]):
         mse = error_for(points, 1 - left, rubric)
@@ -298,82 +285,55 @@ def _curve(points: float, rubric: Rubric, across: tuple[float, float], up: tuple
     return found
 
 
-def _level_texts(curves: Mapping[float, Sequence[tuple[float, float]]], up: tuple[float, float]) -> list[Spec]:
+def _level_texts(curves: Mapping[float, Sequence[tuple[float, float]]], up: Domain) -> list[Spec]:
     """A text at the right end of each line, leaving out those that would touch another; the lowest and the highest stay."""
-
-    def height(mse: float) -> float:
-        return PLANE_HEIGHT * math.log(up[1] / mse) / math.log(up[1] / up[0])
-
     ends = {level: curve[0][1] for level, curve in curves.items() if curve}
+    heights = {level: PLANE_HEIGHT * math.log(up[1] / mse) / math.log(up[1] / up[0]) for level, mse in ends.items()}
     levels, kept = list(ends), list[float]()
     for level in [*levels[:1], *levels[:0:-1]]:
-        if all(abs(height(ends[level]) - height(ends[other])) >= 13 for other in kept):
+        if all(abs(heights[level] - heights[other]) >= 13 for other in kept):
             kept.append(level)
     return [{"left": curves[level][0][0], "mse": ends[level], "text": f"{level:.3g}"} for level in kept]
 
 
-def _left_domain(shares: Sequence[float]) -> tuple[float, float]:
-    """From the right edge to the left one, in shares of parameters that are not zero."""
-    positive = [share for share in shares if share > 0]
-    least = min(positive, default=1.0) / 1.3
-    return max(NO_ZEROS_LEFT, min(0.003, least)), min(1.0, max(0.5, 1.15 * max(positive, default=0.0)))
+def _left_domain(shares: Sequence[float], low: float = 1.0, high: float = 0.0) -> Domain:
+    """From the right edge to the left one, in shares of parameters that are not zero: at least from ``low`` to ``high``."""
+    positive = [share for share in shares if share > 0] or [0.1]
+    return max(NO_ZEROS_LEFT, min(low, min(positive) / 1.3)), min(1.0, max(high, 1.3 * max(positive)))
 
 
-def _error_domain(errors: Sequence[float], low: float, high: float, most: float) -> tuple[float, float]:
+def _error_domain(errors: Sequence[float], low: float, high: float, most: float) -> Domain:
     """From the lowest to the highest error in sight: at least ``low`` to ``high``, at most five decades and ``most``."""
     top = min(most, max([high, *(1.3 * error for error in errors)]))
     bottom = max(top / 1e5, min([low, *(error / 1.5 for error in errors if error > 0)]))
     return _figure(bottom, 3), _figure(top, 3)
 
 
-def _on_axes(across: tuple[float, float], up: tuple[float, float], layers: Sequence[Spec]) -> Spec:
+def _on_axes(across: Domain, up: Domain, layers: Sequence[Spec]) -> Spec:
     """The layers over an axis of sparsity and one of error."""
-    lefts = [1 - sparsity for sparsity in (0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995)]
-    ticks = [step * 10.0**power for power in range(-6, 12) for step in (1, 2, 5)]
+    lefts = [_figure(1 - sparsity, 6) for sparsity in SPARSITY_TICKS]
+    errors = [step * 10.0**power for power in range(-6, 12) for step in (1, 2, 5)]
     return {
         "width": "container",
         "height": PLANE_HEIGHT,
         "encoding": {
-            "x": {
-                "field": "left",
-                "type": "quantitative",
-                "scale": {"type": "log", "domain": list(across), "reverse": True, "nice": False, "clamp": True},
-                "axis": {
-                    "title": "sparsity",
-                    "values": [_figure(left, 6) for left in lefts if across[0] <= left <= across[1]],
-                    "labelExpr": "format(1 - datum.value, '.3~%')",
-                    "labelOverlap": "greedy",
-                    "labelSeparation": 6,
-                },
-            },
-            "y": {
-                "field": "mse",
-                "type": "quantitative",
-                "scale": {"type": "log", "domain": list(up), "nice": False, "clamp": True},
-                "axis": {
-                    "title": "error (MSE)",
-                    "values": [tick for tick in ticks if up[0] <= tick <= up[1]],
-                    "labelExpr": "format(datum.value, datum.value < 1 ? '~g' : ',d')",
-                    "labelOverlap": "greedy",
-                },
-            },
+            "x": _quantity(
+                "left",
+                {"type": "log", "domain": across, "reverse": True, "nice": False, "clamp": True},
+                title="sparsity",
+                values=[left for left in lefts if across[0] <= left <= across[1]],
+                labelExpr="format(1 - datum.value, '.3~%')",
+                labelSeparation=6,
+            ),
+            "y": _quantity(
+                "mse",
+                {"type": "log", "domain": up, "nice": False, "clamp": True},
+                title="error (MSE)",
+                values=[error for error in errors if up[0] <= error <= up[1]],
+                labelExpr="format(datum.value, datum.value < 1 ? '~g' : ',d')",
+            ),
         },
         "layer": list(layers),
-    }
-
-
-def _by_kind(values: Sequence[float | str]) -> Spec:
-    return {"field": "kind", "type": "nominal", "scale": {"domain": list(KINDS.values()), "range": list(values)}}
-
-
-def _dots(name: str, rows: Sequence[Spec], fields: Sequence[str], cursor: str = "default") -> Spec:
-    """A layer of marks that show ``fields`` when pointed at."""
-    opacity = 0.55 if name == "crowd" else 1.0
-    return {
-        "name": name,
-        "data": {"values": list(rows)},
-        "mark": {"type": "point", "filled": True, "style": "mark", "opacity": opacity, "cursor": cursor, "tooltip": True},
-        "encoding": {"tooltip": [TOOLTIPS[field] for field in fields]},
     }
 
 
@@ -382,11 +342,9 @@ def _dots(name: str, rows: Sequence[Spec], fields: Sequence[str], cursor: str = 
 
 def rungs(rows: Sequence[Rung], rubric: Rubric, students: Sequence[float] = ()) -> Chart:
     """Methods by points, each with its spread over the instances, and below them where the students are on the same axis."""
-    usable = [row for row in rows if math.isfinite(row.points)]
-    best_first = sorted(usable, key=lambda row: -row.points)
-    points = sorted(value for value in students if math.isfinite(value))
+    usable = sorted((row for row in rows if math.isfinite(row.points)), key=lambda row: -row.points)
+    points = [value for value in students if math.isfinite(value)]
     full = rubric.points.max
-    labels = [_lines(row.label) for row in best_first]
     found = [
         {
             "row": place,
@@ -396,33 +354,22 @@ def rungs(rows: Sequence[Rung], rubric: Rubric, students: Sequence[float] = ()) 
             "high": _figure(row.high if math.isfinite(row.high) else row.points, 4),
             "text": f"{row.points:.2f}",
         }
-        for place, row in enumerate(best_first)
+        for place, row in enumerate(usable)
     ]
-    shown = [TOOLTIPS[field] for field in ("label", "points", "low", "high")]
-    layers: list[Spec] = [
-        {
-            "data": {"values": [{"at": 0}, {"at": full}]},
-            "mark": {"type": "rule", "style": "bound"},
-            "encoding": {"x": {"field": "at"}, "y": None},
-        },
-        {
-            "data": {"values": found},
-            "layer": [
-                {"mark": {"type": "rule", "style": "spread"}, "encoding": {"x": {"field": "low"}, "x2": {"field": "high"}}},
-                {"mark": {"type": "circle", "style": "dot", "size": 90, "opacity": 1}, "encoding": {"tooltip": shown}},
-                VALUES,
-            ],
-        },
+    layers = [
+        _bounds([0, full]),
+        _layer(found, {"type": "rule", "style": "spread"}, x={"field": "low"}, x2={"field": "high"}),
+        _layer(
+            found, {"type": "circle", "style": "dot", "size": 90, "opacity": 1}, tooltip=_tips("label", "points", "low", "high")
+        ),
+        _values(found),
     ]
+    labels = [_pieces(row.label) for row in usable]
     if points:
         labels.append([f"class ({len(points):,})"])
         layers.append(_crowd(points, full, row=len(found)))
-    spec = _rows_spec(
-        labels,
-        {"field": "points", "type": "quantitative", "scale": {"domain": [0, full]}, "axis": {"title": "points", "tickCount": 6}},
-        layers,
-    )
-    return Chart("chart-rungs", "Methods by points", _rungs_summary(best_first, points, len(rows), full), spec)
+    spec = _on_rows(labels, _points_axis(full), layers)
+    return Chart("chart-rungs", "Methods by points", _rungs_summary(usable, points, len(rows), full), spec)
 
 
 def _crowd(points: Sequence[float], full: float, row: int) -> Spec:
@@ -432,22 +379,13 @@ def _crowd(points: Sequence[float], full: float, row: int) -> Spec:
     for value in points:
         counts[round(min(1.0, max(0.0, value / full)) * bins)] += 1
     found = [{"row": row, "points": _figure(full * place / bins, 4), "students": n} for place, n in enumerate(counts) if n]
-    return {
-        "data": {"values": found},
-        "mark": {"type": "tick", "style": "crowd", "orient": "vertical", "thickness": 3, "cornerRadius": 1},
-        "encoding": {
-            "size": {
-                "field": "students",
-                "type": "quantitative",
-                "scale": {"type": "sqrt", "domain": [0, max(counts)], "range": [4, 26]},
-                "legend": None,
-            },
-            "tooltip": [
-                {"field": "points", "title": "points, about", "format": ".2f"},
-                {"field": "students", "type": "quantitative"},
-            ],
-        },
-    }
+    length = {"type": "sqrt", "domain": [0, max(counts)], "range": [4, 26]}
+    return _layer(
+        found,
+        {"type": "tick", "style": "crowd", "orient": "vertical", "thickness": 3, "cornerRadius": 1},
+        size={"field": "students", "type": "quantitative", "scale": length, "legend": None},
+        tooltip=[{"field": "points", "title": "points, about", "format": ".2f"}, {"field": "students", "type": "quantitative"}],
+    )
 
 
 def _rungs_summary(rows: Sequence[Rung], points: Sequence[float], given: int, full: float) -> str:
@@ -466,131 +404,93 @@ def _rungs_summary(rows: Sequence[Rung], points: Sequence[float], given: int, fu
 
 def weights_by_index(pictures: Mapping[str, Sampled]) -> Chart:
     """The magnitude of weights along the model, in the order in which its parameters travel: one panel for each model."""
-    sampled = {label: [(i, abs(w)) for i, w in picture.samples() if math.isfinite(w)] for label, picture in pictures.items()}
-    nonzero = {label: [(i, w) for i, w in found if w] for label, found in sampled.items()}
-    largest = max((w for found in nonzero.values() for _, w in found), default=1.0)
-    smallest = min((w for found in nonzero.values() for _, w in found), default=largest)
-    up = [_figure(max(smallest / 1.3, largest / 1e7), 2), _figure(1.5 * largest, 2)]
-    most = MAX_MARKS // max(1, len(pictures))
-    shown = {label: _evenly(sorted(found), most) for label, found in nonzero.items()}
+    sampled = {_label(label): list(picture.samples()) for label, picture in pictures.items()}
+    finite = {label: [(i, abs(w)) for i, w in found if math.isfinite(w)] for label, found in sampled.items()}
+    nonzero = {label: sorted((i, w) for i, w in found if w) for label, found in finite.items()}
+    sizes = [w for found in nonzero.values() for _, w in found] or [1.0]
+    up = _figure(max(min(sizes) / 1.3, max(sizes) / 1e7), 2), _figure(1.5 * max(sizes), 2)
+    shown = {label: _evenly(found, MAX_MARKS // len(nonzero)) for label, found in nonzero.items()}
     panels = [
-        _weights_panel(f"{_label(label)}: {len(nonzero[label]):,} of {len(sampled[label]):,} not zero", found, up)
+        _weights_panel(f"{label}: {len(nonzero[label]):,} of {len(finite[label]):,} not zero", found, up)
         for label, found in shown.items()
     ]
     parts = ["Magnitude of weights against their index, on a logarithmic axis that leaves out zeros"]
-    parts += [
-        f"{_label(label)}: {len(found):,} of {_count(len(sampled[label]), 'sampled weight')} not zero"
-        + (f", median magnitude {statistics.median(w for _, w in found):.3g}" if found else "")
-        for label, found in nonzero.items()
-    ]
-    left_out = sum(not math.isfinite(w) for picture in pictures.values() for _, w in picture.samples())
-    total, drawn = sum(map(len, nonzero.values())), sum(map(len, shown.values()))
-    return Chart("chart-weights", "Weights by index", _sentence(parts, left_out, total, drawn), {"concat": panels, "spacing": 24})
+    for label, found in nonzero.items():
+        median = f", median magnitude {statistics.median(w for _, w in found):.3g}" if found else ""
+        parts.append(f"{label}: {len(found):,} of {_count(len(finite[label]), 'sampled weight')} not zero{median}")
+    total, left_out, drawn = (sum(map(len, one.values())) for one in (nonzero, sampled, shown))
+    summary = _sentence(parts, left_out - sum(map(len, finite.values())), total, drawn)
+    return Chart("chart-weights", "Weights by index", summary, {"concat": panels, "spacing": 24})
 
 
-def _weights_panel(title: str, found: Sequence[tuple[int, float]], up: Sequence[float]) -> Spec:
-    names, starts, start = list(PARAMETER_SHAPES), list[int](), 0
+def _weights_panel(title: str, found: Sequence[tuple[int, float]], up: Domain) -> Spec:
+    names, starts = list(PARAMETER_SHAPES), [0]
     for shape in PARAMETER_SHAPES.values():
-        starts.append(start)
-        start += math.prod(shape)
-    rows = [{"i": i, "w": _figure(w, 3), "in": names[sum(first <= i for first in starts) - 1]} for i, w in found]
+        starts.append(starts[-1] + math.prod(shape))
+    rows = [{"i": i, "w": _figure(w, 3), "in": names[bisect.bisect(starts, i) - 1]} for i, w in found if 0 <= i < starts[-1]]
+    decades = [10.0**power for power in range(-30, 30) if up[0] <= 10.0**power <= up[1]]
     return {
         "title": title,
         "width": "container",
         "height": 240,
         "encoding": {
-            "x": {
-                "field": "i",
-                "type": "quantitative",
-                "scale": {"domain": [0, PARAMETER_COUNT], "nice": False},
-                "axis": {
-                    "title": "index of the parameter",
-                    "labelExpr": "format(datum.value, ',d')",
-                    "tickCount": 4,
-                    "grid": False,
-                },
-            },
-            "y": {
-                "field": "w",
-                "type": "quantitative",
-                "scale": {"type": "log", "domain": list(up), "nice": False, "clamp": True},
-                "axis": {
-                    "title": "|weight|",
-                    "values": [10.0**power for power in range(-12, 7) if up[0] <= 10.0**power <= up[1]],
-                    "labelExpr": "format(datum.value, '~g')",
-                    "labelOverlap": "greedy",
-                },
-            },
+            "x": _quantity(
+                "i",
+                {"domain": [0, PARAMETER_COUNT], "nice": False},
+                title="index of the parameter",
+                labelExpr="format(datum.value, ',d')",
+                tickCount=4,
+                grid=False,
+            ),
+            "y": _quantity(
+                "w",
+                {"type": "log", "domain": up, "nice": False, "clamp": True},
+                title="|weight|",
+                values=decades,
+                labelExpr=GENERAL,
+            ),
         },
         "layer": [
-            {
-                "data": {"values": [{"i": first} for first in starts[1:]]},
-                "mark": {"type": "rule", "style": "bound"},
-                "encoding": {"y": None},
-            },
-            {
-                "data": {"values": rows},
-                "mark": {"type": "circle", "size": 10 if len(rows) > 300 else 20, "opacity": 0.7, "clip": True},
-                "encoding": {
-                    "color": {"field": "in", "type": "nominal", "scale": {"domain": names}, "legend": {"title": None}},
-                    "tooltip": [
-                        {"field": "in", "title": "parameter"},
-                        {"field": "i", "type": "quantitative", "title": "index", "format": ",d"},
-                        {"field": "w", "type": "quantitative", "title": "|weight|", "format": ".3~g"},
-                    ],
-                },
-            },
+            _layer([{"i": first} for first in starts[1:-1]], {"type": "rule", "style": "bound"}, y=None),
+            _layer(
+                rows,
+                {"type": "circle", "size": 10 if len(rows) > 300 else 20, "opacity": 0.7},
+                color={"field": "in", "type": "nominal", "scale": {"domain": names}, "legend": {"title": None}},
+                tooltip=_tips("in", "i", "w"),
+            ),
         ],
     }
 
 
 def layer_sparsity(rows: Mapping[str, Mapping[str, float]]) -> Chart:
     """Sparsity of each parameter, for each model by its label: ``{label: {"layers.0.weight": 0.99, ...}}``."""
-    given = [(label, name, share) for label, layers in rows.items() for name, share in layers.items()]
+    given = [(_label(label), name, share) for label, layers in rows.items() for name, share in layers.items()]
     usable = [(label, name, share) for label, name, share in given if math.isfinite(share)]
-    order = list(PARAMETER_SHAPES)
-    names = sorted({name for _, name, _ in usable}, key=lambda name: (order.index(name) if name in order else len(order), name))
+    order = [*PARAMETER_SHAPES, *sorted({name for _, name, _ in usable} - set(PARAMETER_SHAPES))]
+    names = [name for name in order if any(name == other for _, other, _ in usable)]
     models = [_label(label) for label in rows]
     found = [
-        {
-            "row": names.index(name),
-            "label": _label(label),
-            "layer": _label(name),
-            "sparsity": _figure(share, 6),
-            "text": _percent(share),
-        }
+        {"row": names.index(name), "label": label, "in": _label(name), "sparsity": _figure(share, 6), "text": _percent(share)}
         for label, name, share in usable
     ]
-    spec = _rows_spec(
-        [_lines(name) for name in names],
-        {
-            "field": "sparsity",
-            "type": "quantitative",
-            "scale": {"domain": [0, 1]},
-            "axis": {"title": "sparsity", "format": "~%", "tickCount": 5},
-        },
-        [
-            {
-                "mark": {"type": "bar", "cornerRadiusEnd": 2},
-                "encoding": {
-                    "color": {
-                        "field": "label",
-                        "type": "nominal",
-                        "scale": {"domain": models},
-                        "legend": {"title": None} if len(models) > 1 else None,
-                    },
-                    "tooltip": [TOOLTIPS["label"], {"field": "layer", "title": "parameter"}, TOOLTIPS["sparsity"]],
-                },
-            },
-            VALUES,
-        ],
+    model: Spec = {"field": "label", "type": "nominal"}
+    legend: Spec = {"legend": {"title": None} if len(models) > 1 else None}
+    bar = {"type": "bar", "cornerRadiusEnd": 2}
+    layers = [
+        _layer(found, bar, color=model | {"scale": {"domain": models}} | legend, tooltip=_tips("label", "in", "sparsity")),
+        _values(found),
+    ]
+    spec = _on_rows(
+        [_pieces(name) for name in names],
+        _quantity("sparsity", {"domain": [0, 1]}, title="sparsity", format="~%", tickCount=5),
+        layers,
     )
-    spec |= {"data": {"values": found}, "height": len(names) * (18 * len(models) + 10)}
-    spec["encoding"]["yOffset"] = {"field": "label", "type": "nominal", "scale": {"domain": models, "paddingOuter": 0.2}}
+    spec["encoding"]["yOffset"] = model | {"scale": {"domain": models, "paddingInner": 0.15}}
+    spec["height"] = len(names) * (18 * len(models) + 10)
     parts = ["Sparsity of each parameter"]
-    for label in rows:
-        shares = ", ".join(f"{name} {_percent(share)}" for at, name, share in usable if at == label)
-        parts.append(f"{_label(label)}: {shares or 'nothing'}")
+    for model_label in models:
+        shares = [f"{name} {_percent(share)}" for label, name, share in usable if label == model_label]
+        parts.append(f"{model_label}: {', '.join(shares) or 'nothing'}")
     return Chart("chart-layers", "Sparsity of each layer", _sentence(parts, len(given) - len(usable)), spec)
 
 
@@ -599,134 +499,84 @@ def layer_sparsity(rows: Mapping[str, Mapping[str, float]]) -> Chart:
 
 def sweep_scores(rows: Sequence[Row]) -> Chart:
     """A bar for each setting's score, the best first and in another colour."""
-    scale = {"domain": [0, 1]}
-    return _bars(
-        "chart-sweep-scores",
-        "Score of each setting",
-        rows,
-        "score",
-        {"scale": scale, "axis": {"title": "score", "tickCount": 6}},
-        None,
-    )
+    axis = _quantity("score", {"domain": [0, 1]}, title="score", tickCount=6)
+    return _bars("chart-sweep-scores", "Score of each setting", rows, "score", axis, [])
 
 
 def sweep_points(rows: Sequence[Row], maximum: float) -> Chart:
     """A bar for each setting's points, the best first, and a line at the maximum."""
-    scale = {"domain": [0, maximum]}
-    return _bars(
-        "chart-sweep-points",
-        "Points of each setting",
-        rows,
-        "points",
-        {"scale": scale, "axis": {"title": "points", "tickCount": 6}},
-        maximum,
-    )
+    return _bars("chart-sweep-points", "Points of each setting", rows, "points", _points_axis(maximum), [_bounds([maximum])])
 
 
-def _bars(id_: str, title: str, rows: Sequence[Row], key: str, x: Spec, maximum: float | None) -> Chart:
+def _bars(id_: str, title: str, rows: Sequence[Row], key: str, axis: Spec, also: Sequence[Spec]) -> Chart:
     usable = sorted((row for row in rows if _number(row.get(key)) is not None), key=lambda row: -_finite(row, key))
     shown = usable[:MAX_BARS]
     found = [_sweep_row(row) | {"row": place, "text": f"{_finite(row, key):.3f}"} for place, row in enumerate(shown)]
     bar: Spec = {"type": "bar", "cornerRadiusEnd": 2}
-    tips = {"tooltip": [TOOLTIPS[field] for field in ("setting", "score", "points", "sparsity", "mse")]}
-    layers: list[Spec] = [
-        {"data": {"values": found[1:]}, "mark": bar | {"style": "bar"}, "encoding": tips},
-        {"data": {"values": found[:1]}, "mark": bar | {"style": "bar-best"}, "encoding": tips},
-        {"data": {"values": found}} | VALUES,
+    layers = [
+        _layer(found[1:], bar | {"style": "bar"}, tooltip=_tips(*SWEEP_TIPS)),
+        _layer(found[:1], bar | {"style": "bar-best"}, tooltip=_tips(*SWEEP_TIPS)),
+        _values(found),
+        *also,
     ]
-    if maximum is not None:
-        layers.append(
-            {
-                "data": {"values": [{"at": maximum}]},
-                "mark": {"type": "rule", "style": "bound"},
-                "encoding": {"x": {"field": "at"}, "y": None},
-            }
-        )
-    spec = _rows_spec([_lines(_setting(row)) for row in shown], {"field": key, "type": "quantitative"} | x, layers)
-    parts = [f"{_count(len(usable), 'setting')} by {key}" + (f" of {maximum:.3g}" if maximum is not None else "")]
+    parts = [f"{_count(len(usable), 'setting')} by {key}"]
     if usable:
-        parts += [
-            f"best is “{_setting(usable[0])}” with {_finite(usable[0], key):.4g}",
-            f"worst has {_finite(usable[-1], key):.4g}",
-        ]
-    if len(shown) < len(usable):
-        parts.append(f"the best {len(shown)} are drawn")
+        best, worst = _finite(usable[0], key), _finite(usable[-1], key)
+        parts += [f"best is {_quoted(_setting(usable[0]))} with {best:.4g}", f"worst has {worst:.4g}"]
+    parts += [f"the best {len(shown)} are drawn"] * (len(shown) < len(usable))
+    spec = _on_rows([_pieces(_setting(row)) for row in shown], axis, layers)
     return Chart(id_, title, _sentence(parts, len(rows) - len(usable)), spec)
 
 
 def sweep_plane(rows: Sequence[Row]) -> Chart:
-    """Where settings stand by sparsity and error, darker or, on dark pages, lighter with the score."""
+    """Where settings stand by sparsity and error: the higher the score, the further their colour is from the page's."""
     usable = [row for row in rows if all(_number(row.get(key)) is not None for key in ("mse", "sparsity", "score"))]
     shown = sorted(_evenly(usable, MAX_MARKS), key=lambda row: _finite(row, "score"))
     best = max(usable, key=lambda row: _finite(row, "score"), default=None)
+    found = [_sweep_row(row) | ({"label": _setting(row), "bold": True} if row is best else {"quiet": True}) for row in shown]
     errors = [_finite(row, "mse") for row in shown]
     middle = statistics.median([error for error in errors if error > 0] or [100.0])
-    up = _error_domain(errors, middle / 2, middle * 2, 1e5 * middle)
-    found = [_sweep_row(row) | ({"label": _setting(row), "bold": True} if row is best else {"quiet": True}) for row in shown]
-    dots = _dots("named", found, ["setting", "score", "points", "sparsity", "mse"])
-    dots["mark"] |= {"style": "outlined", "size": 80}
     scores = [_finite(row, "score") for row in shown] or [0.0]
-    lowest, highest = min(scores), max(scores)
-    dots["encoding"]["color"] = {
-        "field": "score",
-        "type": "quantitative",
-        "scale": {
-            "type": "quantize",
-            "domain": [_figure(lowest, 3), _figure(highest if highest > lowest else lowest + 0.01, 3)],
-            "range": [f"var(--chart-step-{step})" for step in range(1, 6)],
-        },
-        "legend": {"title": "score", "format": ".2f", "type": "symbol", "columns": 5},
+    low, high = min(scores), max(scores)
+    scale = {
+        "type": "quantize",
+        "domain": [low, high if high > low else low + 0.01],
+        "range": [f"var(--chart-step-{step})" for step in range(1, 6)],
     }
+    color = {"field": "score", "type": "quantitative", "scale": scale, "legend": {"title": "score", "format": ".2f"}}
+    dots = _dots("named", found, SWEEP_TIPS, {"color": color}, style="outlined", size=80)
     parts = [f"{_count(len(usable), 'setting')} by sparsity and error, coloured by score"]
     if best is not None:
-        parts.append(
-            f"best is “{_setting(best)}” at sparsity {_percent(_finite(best, 'sparsity'))} and error {_finite(best, 'mse'):.4g} "
-            f"with score {_finite(best, 'score'):.4g}"
-        )
-    return Chart(
-        "chart-sweep-plane",
-        "Sparsity and error of each setting",
-        _sentence(parts, len(rows) - len(usable), len(usable), len(shown)),
-        _on_axes(_left_domain([1 - _finite(row, "sparsity") for row in shown]), up, [dots, LABELS]),
-    )
+        place = f"sparsity {_percent(_finite(best, 'sparsity'))} and error {_finite(best, 'mse'):.4g}"
+        parts.append(f"best is {_quoted(_setting(best))} at {place} with score {_finite(best, 'score'):.4g}")
+    across = _left_domain([1 - _finite(row, "sparsity") for row in shown])
+    spec = _on_axes(across, _error_domain(errors, middle / 2, middle * 2, 1e5 * middle), [dots, LABELS])
+    summary = _sentence(parts, len(rows) - len(usable), len(usable), len(shown))
+    return Chart("chart-sweep-plane", "Sparsity and error of each setting", summary, spec)
 
 
 def sweep_against(rows: Sequence[Row], parameter: str) -> Chart:
     """The score against one parameter: a line for each value of the other one, where exactly one other varies.
 
-    Where several others vary, a broken line joins the best score at each value.
+    Where several others vary, a broken line joins the best score at each value. Values that are no numbers get no lines.
     """
     usable = [row for row in rows if _number(row.get("score")) is not None and row.get(parameter) is not None]
     shown = _evenly(usable, MAX_MARKS)
     numeric = all(_number(row[parameter]) is not None for row in shown)
+    found = [_sweep_row(row) | {"at": row[parameter] if numeric else _value(row[parameter])} for row in shown]
     names = {name for row in shown for name in row} - MEASURED - {parameter}
-    others = sorted(name for name in names if len({row.get(name) for row in shown}) > 1)
-    series = others[0] if len(others) == 1 and len({row.get(others[0]) for row in shown}) <= 6 else None
-    found = [
-        _sweep_row(row)
-        | {"at": row[parameter] if numeric else _label(str(row[parameter]))}
-        | ({"series": _value(row.get(series))} if series else {})
-        for row in shown
-    ]
-    spec: Spec = {
-        "width": "container",
-        "height": 280,
-        "encoding": {
-            "x": _parameter_axis(parameter, [row["at"] for row in found], numeric),
-            "y": {
-                "field": "score",
-                "type": "quantitative",
-                "scale": {"zero": False, "nice": True, "padding": 8},
-                "axis": {"title": "score", "tickCount": 6},
-            },
-        },
-        "layer": _against_layers(
-            found,
-            series,
-            [_value(value) for value in _in_order({row.get(series) for row in shown})] if series else [],
-            bool(others),
-        ),
-    }
+    others = {name: values for name in names if len(values := {row.get(name) for row in shown}) > 1}
+    series = next(iter(others)) if len(others) == 1 and len(*others.values()) <= MAX_SERIES else None
+    if series:
+        for row, source in zip(found, shown, strict=True):
+            row["series"] = _value(source.get(series))
+        by = {"title": _label(series), "values": [_value(value) for value in sorted(others[series], key=_rank)]}
+        layers = _series_layers(found, by, numeric)
+    else:
+        layers = _best_layers(found, numeric, quiet=bool(others))
+    score = _quantity("score", {"zero": False, "nice": True, "padding": 8}, title="score", tickCount=6)
+    axis = _parameter_axis(_label(parameter), [row["at"] for row in found], numeric)
+    spec = {"width": "container", "height": 280, "encoding": {"x": axis, "y": score}, "layer": layers}
     parts = [
         f"Score of {_count(len(usable), 'setting')} against {_label(parameter)}" + (f", by {_label(series)}" if series else "")
     ]
@@ -738,43 +588,38 @@ def sweep_against(rows: Sequence[Row], parameter: str) -> Chart:
     return Chart(f"chart-sweep-against-{slug}", f"Score against {_label(parameter)}", summary, spec)
 
 
-def _parameter_axis(parameter: str, values: Sequence[Any], numeric: bool) -> Spec:
-    axis = {"title": _label(parameter), "labelOverlap": "greedy", "labelSeparation": 6, "labelAngle": 0}
+def _parameter_axis(title: str, values: Sequence[Any], numeric: bool) -> Spec:
     if not numeric:
-        return {"field": "at", "type": "ordinal", "scale": {"type": "point", "padding": 0.5}, "axis": axis | {"labelLimit": 120}}
+        scale = {"type": "point", "padding": 0.5}
+        return {"field": "at", "type": "ordinal", "scale": scale, "axis": {"title": title, "labelAngle": 0, "labelLimit": 120}}
     wide = bool(values) and min(values) > 0 and max(values) >= 10 * min(values)
-    ticks = {"values": sorted(set(values))} if len(set(values)) <= 12 else {}  # of a grid, its own values
-    scale = {"type": "log", "nice": False, "padding": 12} if wide else {"zero": False, "nice": False, "padding": 12}
-    return {"field": "at", "type": "quantitative", "scale": scale, "axis": axis | ticks | {"format": "~g", "grid": False}}
+    scale = {"nice": False, "padding": 12} | ({"type": "log"} if wide else {"zero": False})
+    own = {"values": sorted(set(values))} if len(set(values)) <= 12 else {}  # ticks at a grid's own values
+    return _quantity("at", scale, title=title, labelExpr=GENERAL, labelSeparation=6, grid=False, **own)
 
 
-def _against_layers(rows: Sequence[Spec], series: str | None, values: Sequence[str], others: bool) -> list[Spec]:
-    tips = {"tooltip": [TOOLTIPS[field] for field in ("setting", "score", "points", "sparsity", "mse")]}
-    dots: Spec = {"type": "point", "filled": True, "size": 70, "style": "mark", "opacity": 1}
-    if series:
-        by: Spec = {"field": "series", "type": "nominal", "scale": {"domain": list(values)}, "legend": {"title": _label(series)}}
-        return [
-            {"data": {"values": list(rows)}, "mark": {"type": "line", "style": "line"}, "encoding": {"color": by}},
-            {"data": {"values": list(rows)}, "mark": dots, "encoding": {"color": by, "shape": by} | tips},
-        ]
-    best: dict[Any, Spec] = {}
+def _series_layers(rows: Sequence[Spec], by: Spec, numeric: bool) -> list[Spec]:
+    series = {"field": "series", "type": "nominal", "scale": {"domain": by["values"]}, "legend": {"title": by["title"]}}
+    line = _layer(rows, {"type": "line", "style": "line"}, color=series)
+    return [line] * numeric + [_layer(rows, DOT, color=series, shape=series, tooltip=_tips(*SWEEP_TIPS))]
+
+
+def _best_layers(rows: Sequence[Spec], numeric: bool, quiet: bool) -> list[Spec]:
+    best: dict[float, Spec] = {}
     for row in sorted(rows, key=lambda row: float(row["score"])):
         best[row["at"]] = {"at": row["at"], "score": row["score"]}
-    line: Spec = {
-        "data": {"values": list(best.values())},
-        "mark": {"type": "line", "style": ["line-quiet"] if others else ["line"]},
-        "encoding": {"color": {"value": "var(--chart-axis)"}} if others else {"color": {"value": "var(--chart-1)"}},
-    }
-    return [line, {"data": {"values": list(rows)}, "mark": dots, "encoding": {"color": {"value": "var(--chart-1)"}} | tips}]
+    joins = numeric and (not quiet or len(best) < len(rows))  # a best of one is none
+    color: Spec = {"value": "var(--chart-1)"}
+    mark = {"type": "line", "style": "line-quiet" if quiet else "line"}
+    line = _layer(list(best.values()), mark, color={"value": "var(--chart-axis)"} if quiet else color)
+    return [line] * joins + [_layer(rows, DOT, color=color, tooltip=_tips(*SWEEP_TIPS))]
 
 
 def _sweep_row(row: Row) -> Spec:
-    found: Spec = {
-        key: _figure(_finite(row, key), 6) for key in ("score", "points", "mse", "sparsity") if _number(row.get(key)) is not None
-    }
-    if "sparsity" in found:
-        found["left"] = _figure(1 - found["sparsity"], 6)
-    return found | {"setting": _setting(row)}
+    """What marks and tooltips show of a setting; "left" is what its sparsity leaves."""
+    measured = {key: value for key in ("score", "points", "mse", "sparsity") if (value := _number(row.get(key))) is not None}
+    left = {"left": 1 - measured["sparsity"]} if "sparsity" in measured else {}
+    return {key: _figure(value, 6) for key, value in (measured | left).items()} | {"setting": _setting(row)}
 
 
 def _setting(row: Row) -> str:
@@ -782,14 +627,13 @@ def _setting(row: Row) -> str:
 
 
 def _value(value: float | str | None) -> str:
-    return "default" if value is None else f"{value:g}" if isinstance(value, float) else _label(str(value))
+    return "default" if value is None else f"{value:g}" if _number(value) is not None else _label(str(value))
 
 
-def _in_order(values: Iterable[float | str | None]) -> list[float | str | None]:
-    return sorted(
-        values,
-        key=lambda value: (not isinstance(value, (int, float)), value if isinstance(value, (int, float)) else 0, str(value)),
-    )
+def _rank(value: float | str | None) -> tuple[bool, float, str]:
+    """Numbers in their order, then everything else in its."""
+    number = _number(value)
+    return number is None, number or 0.0, str(value)
 
 
 def _number(value: float | str | None) -> float | None:
@@ -803,22 +647,12 @@ def _finite(row: Row, key: str) -> float:
     return value
 
 
-# What the charts share
+# What the specifications are made of
 
 PLANE_HEIGHT = 380  # pixels, as all sizes here
-
-TOOLTIPS: dict[str, Spec] = {
-    "label": {"field": "label", "title": "name"},
-    "kind": {"field": "kind", "title": "kind"},
-    "setting": {"field": "setting", "title": "setting"},
-    "sparsity": {"field": "sparsity", "type": "quantitative", "title": "sparsity", "format": ".2%"},
-    "mse": {"field": "mse", "type": "quantitative", "title": "error (MSE)", "format": ",.4~r"},
-    "points": {"field": "points", "type": "quantitative", "title": "points", "format": ".3~f"},
-    "score": {"field": "score", "type": "quantitative", "title": "score", "format": ".4~f"},
-    "low": {"field": "low", "type": "quantitative", "title": "lowest instance", "format": ".3~f"},
-    "high": {"field": "high", "type": "quantitative", "title": "highest instance", "format": ".3~f"},
-}
-
+SPARSITY_TICKS = (0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995)
+GENERAL = "format(datum.value, '~g')"  # labels with all their digits; "format" would round them to the axis's steps
+DOT: Spec = {"type": "point", "filled": True, "size": 70, "style": "mark", "opacity": 1}
 # charts.js replaces its data by the marks of the layer "named".
 LABELS: Spec = {
     "name": "labels",
@@ -826,50 +660,101 @@ LABELS: Spec = {
     "mark": {"type": "text", "style": "label"},
     "encoding": {"x": {"value": 0}, "y": {"value": 0}, "text": {"value": ""}},
 }
-
-# A column of figures to the right of rows.
-VALUES: Spec = {
-    "mark": {"type": "text", "style": "value", "align": "left", "dx": 8},
-    "encoding": {"x": {"value": "width"}, "text": {"field": "text"}},
+MARK_TIPS = ("label", "kind", "sparsity", "mse", "points")
+SWEEP_TIPS = ("setting", "score", "points", "sparsity", "mse")
+TIPS: dict[str, tuple[str, str | None]] = {  # field -> title and format
+    "label": ("name", None),
+    "kind": ("kind", None),
+    "setting": ("setting", None),
+    "in": ("parameter", None),
+    "sparsity": ("sparsity", ".2%"),
+    "mse": ("error (MSE)", ",.4~r"),
+    "points": ("points", ".3~f"),
+    "score": ("score", ".4~f"),
+    "low": ("lowest instance", ".3~f"),
+    "high": ("highest instance", ".3~f"),
+    "i": ("index", ",d"),
+    "w": ("|weight|", ".3~g"),
 }
 
 
-def _rows_spec(labels: Sequence[Sequence[str]], x: Spec, layers: Sequence[Spec]) -> Spec:
-    """Horizontal rows, numbered from the top. Labels are values, never part of an expression; several lines of them fit."""
+def _tips(*fields: str) -> list[Spec]:
+    """The lines of a tooltip."""
+    found = []
+    for field in fields:
+        title, shape = TIPS[field]
+        found.append(
+            {"field": field, "title": title} | ({"type": "quantitative", "format": shape} if shape else {"type": "nominal"})
+        )
+    return found
+
+
+def _layer(rows: Sequence[Spec], mark: Spec, **encoding: Any) -> Spec:
+    return {"data": {"values": list(rows)}, "mark": mark, "encoding": encoding}
+
+
+def _quantity(field: str, scale: Spec, **axis: Any) -> Spec:
+    """A position: a field of numbers with its scale and axis. Labels that would touch are left out."""
+    return {"field": field, "type": "quantitative", "scale": scale, "axis": {"labelOverlap": "greedy"} | axis}
+
+
+def _points_axis(maximum: float) -> Spec:
+    return _quantity("points", {"domain": [0, maximum]}, title="points", values=_steps(maximum), labelExpr=GENERAL)
+
+
+def _dots(name: str, rows: Sequence[Spec], tips: Sequence[str], encoding: Spec, **mark: Any) -> Spec:
+    """A layer of marks; those with "href" open it."""
+    cursor = "pointer" if any("href" in row for row in rows) else "default"
+    layer = _layer(
+        rows, DOT | {"opacity": 0.55 if name == "crowd" else 1.0, "cursor": cursor} | mark, tooltip=_tips(*tips), **encoding
+    )
+    return {"name": name} | layer
+
+
+def _bounds(at: Sequence[float]) -> Spec:
+    """Upright lines through all rows."""
+    return _layer([{"at": value} for value in at], {"type": "rule", "style": "bound"}, x={"field": "at"}, y=None)
+
+
+def _values(rows: Sequence[Spec]) -> Spec:
+    """A column of figures to the right of the rows."""
+    return _layer(
+        rows, {"type": "text", "style": "value", "align": "left", "dx": 8}, x={"value": "width"}, text={"field": "text"}
+    )
+
+
+def _on_rows(labels: Sequence[Sequence[str]], x: Spec, layers: Sequence[Spec]) -> Spec:
+    """Horizontal rows, numbered from the top. Labels are values, never part of an expression."""
+    axis = {
+        "title": None,
+        "labelExpr": "lines[datum.value]",
+        # Vega centres the first of several lines.
+        "labelOffset": {"condition": {"test": "length(lines[datum.value]) > 1", "value": -6.5}, "value": 0},
+        "labelPadding": 8,
+        "ticks": False,
+        "domain": False,
+        "grid": False,
+    }
+    scale = {"domain": list(range(len(labels))), "paddingInner": 0.3}
     return {
         "width": "container",
-        "height": len(labels) * (30 if any(len(lines) > 1 for lines in labels) else 26),
-        "params": [{"name": "lines", "value": [list(lines) for lines in labels]}],
-        "encoding": {
-            "x": x,
-            "y": {
-                "field": "row",
-                "type": "ordinal",
-                "scale": {"domain": list(range(len(labels)))},
-                "axis": {
-                    "title": None,
-                    "labelExpr": "lines[datum.value]",
-                    # Vega centres the first of several lines.
-                    "labelOffset": {"condition": {"test": "length(lines[datum.value]) > 1", "value": -6.5}, "value": 0},
-                    "ticks": False,
-                    "domain": False,
-                    "grid": False,
-                },
-            },
-        },
+        "height": len(labels) * (30 if any(len(pieces) > 1 for pieces in labels) else 26),
+        "params": [{"name": "lines", "value": [list(pieces) for pieces in labels]}],
+        "encoding": {"x": x, "y": {"field": "row", "type": "ordinal", "scale": scale, "axis": axis}},
         "layer": list(layers),
     }
 
 
-def _lines(label: str, width: int = 22) -> list[str]:
+def _pieces(label: str, width: int = 22) -> list[str]:
     """A label in at most two pieces, broken after spaces and signs: charts.js puts one below the other on phones."""
     lines = [""]
     for piece in re.findall(r"[^\s_,;/-]*[\s_,;/-]*", _label(label)):
         if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:
             lines.append("")
         lines[-1] += piece
-    lines = [lines[0], "".join(lines[1:])] if lines[1:] else lines
-    return [line if len(line) <= width + 2 else line[: width + 1] + "…" for line in lines]
+    return [line if len(line) <= width + 2 else line[: width + 1] + "…" for line in (lines[0], "".join(lines[1:])) if line] or [
+        ""
+    ]
 
 
 def _label(text: str) -> str:
@@ -896,6 +781,6 @@ def _count(number: int, thing: str) -> str:
 
 def _sentence(parts: Sequence[str], left_out: int, total: int = 0, drawn: int = 0) -> str:
     """One sentence of parts, with what the picture does not show at its end."""
-    also = [f"{_count(left_out, 'row')} without finite figures {'is' if left_out == 1 else 'are'} left out"] * (left_out > 0)
+    also = [f"{left_out:,} without finite figures {'is' if left_out == 1 else 'are'} left out"] * (left_out > 0)
     also += [f"{drawn:,} of {total:,} are drawn, evenly chosen"] * (drawn < total)
     return "; ".join([*parts, *also]) + "."

@@ -21,10 +21,9 @@ from markupsafe import Markup
 from grader.records import PUBLIC, Picture
 from grader.report import charts
 from grader.report.advice import Words, explain, points_text, what_limits
-from grader.report.calibration import Calibration
-from grader.report.schema import Grades, InstanceReport, Report
+from grader.report.schema import Calibration, Grades, InstanceReport, Report, Sweep
 from grader.report.student import student_view
-from grader.report.sweep import Sweep, label
+from grader.report.sweep import label
 from grader.report.text import clean
 from grader.rubric import Rubric
 

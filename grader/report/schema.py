@@ -1,4 +1,4 @@
-"""The published form of grades.json and students/<student>/report.json, and their JSON Schemas.
+"""The published form of every JSON file: grades, reports, calibrations and sweeps, and their JSON Schemas.
 
 ``python -m grader.report.schema`` writes the schemas. Every field stands in every file; null says that there is no value.
 """
@@ -120,6 +120,85 @@ class Grades(Part):
     submissions: list[Report] = Field(description="in student order")
 
 
+class MethodReport(Part):
+    """One method of the ladder under the rubric."""
+
+    name: str
+    verdict: Verdict
+    message: str
+    sparsity: Share | None = Field(description="mean over the instances; null unless all are graded")
+    mse: NonNegative | None
+    score: Share | None = Field(description="before points cut it off at both ends")
+    points: NonNegative | None = Field(description="mean over the instances; null where the grader itself failed")
+    lowest: NonNegative | None = Field(description="points on the worst instance")
+    highest: NonNegative | None = Field(description="points on the best instance")
+    before: NonNegative | None = Field(description="points under the other rubric; null where none was named")
+    seconds: NonNegative | None = Field(description="wall time of one run, mean over the instances")
+    cpu_seconds: NonNegative | None
+    students: Count | None = Field(description="who stand at or above this rung and below the next; null without a batch")
+
+
+class Tier(Part):
+    """Methods close together, and what part of the scale is theirs: up to the next tier's lowest rung, or to the maximum."""
+
+    methods: list[str]
+    lowest: NonNegative
+    highest: NonNegative
+    share: Share
+
+
+class Calibration(Part):
+    """calibration.json: the ladder under a rubric, best method first."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    rubric_digest: str
+    task_digest: str
+    grader_version: str
+    environment: dict[str, str]
+    isolation: IsolationReport
+    instances: Annotated[int, Field(ge=1)]
+    lower: Share = Field(description="the score at and below which there are no points")
+    upper: Share = Field(description="the score at and above which there are full points")
+    max_points: NonNegative
+    methods: list[MethodReport]
+    full_points: list[str] = Field(description="methods whose score is cut off at the top on every instance")
+    no_points: list[str] = Field(description="methods without points on every instance")
+    indistinct: list[tuple[str, str]] = Field(description="neighbours that the rubric can't tell apart; the better one first")
+    tiers: list[Tier] = Field(description="best first")
+    students: Count | None = Field(description="of the batch that was named")
+    students_below: Count | None = Field(description="who stand below every rung")
+
+
+class SettingReport(Part):
+    """prune(model, **parameters) under one setting."""
+
+    parameters: dict[str, float | int]
+    verdict: Verdict
+    message: str
+    sparsity: Share | None
+    mse: NonNegative | None
+    score: Share | None
+    points: NonNegative | None
+    seconds: NonNegative | None = Field(description="wall time of one run, mean over the instances")
+
+
+class Sweep(Part):
+    """sweep.json: every setting in the order in which it was asked for."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    submission: str
+    sha256: str | None
+    data: str = Field(description='what it was measured on: "public validation" or "hidden"')
+    rubric_digest: str
+    grader_version: str
+    environment: dict[str, str]
+    isolation: str
+    max_points: NonNegative
+    parameters: list[str]
+    settings: list[SettingReport]
+    best: int | None = Field(description="index of the setting with the highest score; null where none was graded")
+
+
 def to_json(part: Part) -> str:
     """The file's text: UTF-8, floats with all digits, fields in the schema's order."""
     return part.model_dump_json(indent=2) + "\n"
@@ -127,7 +206,12 @@ def to_json(part: Part) -> str:
 
 def schema_texts() -> dict[str, str]:
     """File name -> text of each published JSON Schema (draft 2020-12)."""
-    models: dict[str, type[BaseModel]] = {"grades.schema.json": Grades, "report.schema.json": Report}
+    models: dict[str, type[BaseModel]] = {
+        "grades.schema.json": Grades,
+        "report.schema.json": Report,
+        "calibration.schema.json": Calibration,
+        "sweep.schema.json": Sweep,
+    }
     return {name: _schema_text(model) for name, model in models.items()}
 
 

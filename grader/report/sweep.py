@@ -3,44 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
-from pydantic import Field
-
-from grader.records import Verdict
 from grader.report.calibration import points_under
-from grader.report.schema import SCHEMA_VERSION, NonNegative, Part, Report, Share
+from grader.report.schema import Report, SettingReport
 from grader.rubric import Rubric
-
-
-class SettingReport(Part):
-    """prune(model, **parameters) under one setting."""
-
-    parameters: dict[str, float | int]
-    verdict: Verdict
-    message: str
-    sparsity: Share | None
-    mse: NonNegative | None
-    score: Share | None
-    points: NonNegative | None
-    seconds: NonNegative | None = Field(description="wall time of one run, mean over the instances")
-
-
-class Sweep(Part):
-    """sweep.json: every setting in the order in which it was asked for."""
-
-    schema_version: Literal[1] = SCHEMA_VERSION
-    submission: str
-    sha256: str | None
-    data: str = Field(description='what it was measured on: "public validation" or "hidden"')
-    rubric_digest: str
-    grader_version: str
-    environment: dict[str, str]
-    isolation: str
-    max_points: NonNegative
-    parameters: list[str]
-    settings: list[SettingReport]
-    best: int | None = Field(description="index of the setting with the highest score; null where none was graded")
 
 
 def label(parameters: dict[str, float | int]) -> str:

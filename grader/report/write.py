@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grader.errors import GraderError
-from grader.report.calibration import Calibration
 from grader.report.charts import LICENCES, SCRIPTS
 from grader.report.csv import gradebook
 from grader.report.html import STYLE, Pictures, calibration_page, index_page, student_page, sweep_page
-from grader.report.schema import Grades, to_json
+from grader.report.schema import Calibration, Grades, Sweep, to_json
 from grader.report.student import student_view
-from grader.report.sweep import Sweep
 from grader.rubric import Rubric
 
 

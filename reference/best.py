@@ -2,26 +2,27 @@
 
 Sources: B. Hassibi, D. Stork, "Second Order Derivatives for Network Pruning: Optimal Brain Surgeon", 1993, for what the loss
 of a parameter costs; D. Marquardt, "An Algorithm for Least-Squares Estimation of Nonlinear Parameters", 1963, for the training.
-The linear part goes over a bridge as in the assignment's tutorial (see linear_bridge.py), one unit for each output.
+The linear part goes over a bridge as in the assignment's tutorial (see linear_bridge.py), with one unit for each output.
 
 The network is seen as  y(x) = b + A x + C sigmoid(W x + v),  where the sigmoids are a few of the model's own hidden units.
 That is small enough for its whole Gauss-Newton Hessian, from which all else follows:
 
 1. *Start.* Beside all inputs as linear features, the model's hidden units are eliminated backwards by least squares, and
    then the input weights of those that are left, row by row (the two steps of optimal_brain_surgeon.py).
-2. *Train* by Levenberg-Marquardt steps. A few of them converge where Adam needs many epochs, and only at a minimum are the
+2. *Train* by Levenberg-Marquardt steps. A few of them converge where Adam needs many epochs, and only near a minimum are the
    costs of the next step true.
-3. *Prune by price.* The score (1 - mse/1000) * sparsity falls as much with one more parameter as with 1/142 more error. A
-   parameter p goes if its loss raises the error by less, with all others corrected for it: w_p^2 / C_pp, with the inverse
-   C of the Hessian. That holds only nearby, so a round removes a little and trains again, until every parameter that is left
-   earns its price.
+3. *Prune by price.* The score (1 - mse/1000)^1.5 * sparsity^1.5 falls as much with one more parameter as with 1/142 more
+   error: that is a parameter's price. It goes if its loss costs less, with all others corrected for it: w_p^2 / C_pp, with
+   the inverse C of the Hessian. That holds only nearby, so a round removes a little and trains again, and counts only if the
+   score has risen. If it has not, the next one is more careful, until every parameter that is left earns its price.
 
 No number of units, inputs or parameters is aimed at. Only the training data are used, so the validation error is an honest one.
 """
 
-from dataclasses import astuple, dataclass
+from typing import NamedTuple
 
 import torch
+from assignment import score
 from assignment.pruning import (
     eliminate_input_weights,
     elimination_order,
@@ -29,32 +30,31 @@ from assignment.pruning import (
     hidden_activations,
     keep_units,
     least_squares,
-    tensors,
+    training_data,
 )
 
 PARAMETERS, ERROR_CAP = 142_346, 1000.0
 EPS = 1e-3  # of the bridge: how far its units are from linear, see linear_bridge.py
+TOLERANCE = 0.06  # how far a round of pruning may raise the error, as predicted, before the rest is trained
+DAMPING = 1e-4  # by what share the Hessian's diagonal is raised for a prediction: nothing may seem free to move far
+ENOUGH = 1e-5  # a round that raises the score by less is no success
 
 
-def prune(model, units=60, input_weights=900, tolerance=0.03):
-    """``tolerance``: by how much the error may rise in a round of pruning, as predicted, before the rest is trained."""
-    inputs, targets = (values.double() for values in tensors(model))
+def prune(model, units=40, input_weights=400):
+    inputs, targets = (values.double() for values in training_data(model))
     network = train(start(model, units, input_weights), inputs, targets, steps=3, damping=1e-2)
-    allowed = tolerance
-    while allowed > tolerance / 100:
-        smaller = without_what_costs_less_than_its_price(network, inputs, targets, allowed)
-        if smaller.size() == network.size():
-            break
-        smaller = train(smaller, inputs, targets, steps=5)
-        if smaller.error(inputs, targets) < network.error(inputs, targets) + 2 * allowed:
-            network, allowed = smaller, min(2 * allowed, tolerance)
-        else:  # the prediction was wrong so far away
-            allowed /= 4
+    care = 1
+    while care < 10:
+        smaller = prune_by_price(network, inputs, targets, TOLERANCE / care, DAMPING * care)
+        smaller = train(smaller, inputs, targets, steps=3)
+        if smaller.score(inputs, targets) > network.score(inputs, targets) + ENOUGH:
+            network, care = smaller, max(1, care / 3)
+        else:
+            care *= 3
     return over_the_bridge(train(network, inputs, targets, steps=10), model)
 
 
-@dataclass
-class Network:
+class Network(NamedTuple):
     """y = b + A x + C sigmoid(W x + v); what is zero has been pruned."""
 
     b: torch.Tensor  # (10,)
@@ -63,23 +63,25 @@ class Network:
     W: torch.Tensor  # (k, 128)
     v: torch.Tensor  # (k,)
 
-    def size(self):
-        return sum(int((values != 0).sum()) for values in astuple(self))
+    def __call__(self, inputs):
+        return self.b + inputs @ self.A.T + torch.sigmoid(inputs @ self.W.T + self.v) @ self.C.T
 
     def error(self, inputs, targets):
         return float((self(inputs) - targets).square().mean())
 
-    def __call__(self, inputs):
-        return self.b + inputs @ self.A.T + torch.sigmoid(inputs @ self.W.T + self.v) @ self.C.T
+    def size(self):
+        return sum(int(values.count_nonzero()) for values in self)
+
+    def score(self, inputs, targets):
+        return float(score(self.error(inputs, targets), 1 - self.size() / PARAMETERS))
 
 
 def start(model, units, input_weights):
     """The hidden units that best complete a linear fit, with the input weights that matter most to them."""
-    inputs, targets = tensors(model)
+    inputs, targets = training_data(model)
     size = inputs.shape[1]
     order = elimination_order(torch.cat([inputs, hidden_activations(model, inputs)], dim=1), targets, protected=size)
-    chosen = [column - size for column in order[len(order) - units :]]
-    few = keep_units(model, chosen)
+    few = keep_units(model, [column - size for column in order[len(order) - units :]])
     few.layers[2].weight.data[:, :units] = fitted(few, units)[0][:, size:]  # what each unit adds to a linear fit
     (few,) = eliminate_input_weights(few, (input_weights,))
     weight, bias = fitted(few, units)
@@ -90,7 +92,7 @@ def start(model, units, input_weights):
 
 def fitted(model, units):
     """Least-squares weights (10, 128 + units) and biases (10,) of all inputs and the first units."""
-    inputs, targets = tensors(model)
+    inputs, targets = training_data(model)
     return least_squares(torch.cat([inputs, hidden_activations(model, inputs)[:, :units]], dim=1), targets)
 
 
@@ -98,7 +100,7 @@ def fitted(model, units):
 
 
 def gauss_newton(network, inputs, targets):
-    """Hessian (p, p) and gradient (p,) of half the error, the parameters (p,), and a function that puts such back.
+    """Hessian (p, p) and gradient (p,) of half the error, the p parameters (p,), and a function that puts such back.
 
     The derivative of output j by an inner weight W_ki is C_jk s_k x_i with the sigmoid's slope s_k. So everything is made of
     second moments of few columns: the features 1, x and h, and s_k x_i or s_k for each inner parameter.
@@ -116,7 +118,8 @@ def gauss_newton(network, inputs, targets):
     moments, forces = columns.T @ columns / residual.numel(), columns.T @ residual / residual.numel()
 
     inner = slice(features.shape[1], None)
-    hessian = torch.empty(len(output) + len(inner_unit), len(output) + len(inner_unit), dtype=inputs.dtype)
+    values = torch.cat([outer[output, feature], network.W[unit, source], network.v[biased]])
+    hessian = values.new_empty(len(values), len(values))
     first, second = slice(0, len(output)), slice(len(output), None)
     hessian[first, first] = moments[feature][:, feature] * (output.unsqueeze(1) == output)
     hessian[first, second] = moments[feature, inner] * network.C[output][:, inner_unit]
@@ -124,15 +127,22 @@ def gauss_newton(network, inputs, targets):
     hessian[second, second] = moments[inner, inner] * (network.C.T @ network.C)[inner_unit][:, inner_unit]
     gradient = torch.cat([forces[feature, output], (forces[inner] * network.C.T[inner_unit]).sum(dim=1)])
 
-    def put(values):
-        changed = Network(*(torch.zeros_like(part) for part in astuple(network)))
-        whole = torch.zeros_like(outer)
-        whole[output, feature] = values[first]
-        changed.b, changed.A, changed.C = whole[:, 0], whole[:, 1 : 1 + inputs.shape[1]], whole[:, 1 + inputs.shape[1] :]
-        changed.W[unit, source], changed.v[biased] = values[second].split([len(unit), len(biased)])
-        return changed
+    def put(changed):
+        whole, weight, bias = torch.zeros_like(outer), torch.zeros_like(network.W), torch.zeros_like(network.v)
+        whole[output, feature] = changed[first]
+        weight[unit, source], bias[biased] = changed[second].split([len(unit), len(biased)])
+        offset, linear, heard = whole.split([1, inputs.shape[1], len(bias)], dim=1)
+        return Network(offset.flatten(), linear, heard, weight, bias)
 
-    return hessian, gradient, torch.cat([outer[output, feature], network.W[unit, source], network.v[biased]]), put
+    return hessian, gradient, values, put
+
+
+def factor(hessian, damping):
+    """Cholesky factor of the Hessian with its diagonal raised by the share ``damping``, or by more if rounding needs it."""
+    diagonal = hessian.diagonal()
+    raised = hessian + torch.diag(damping * (diagonal + 1e-9 * diagonal.mean()))  # the mean: an input may be zero throughout
+    lower, failed = torch.linalg.cholesky_ex(raised)
+    return factor(hessian, 10 * damping) if failed else lower
 
 
 def train(network, inputs, targets, steps, damping=1e-3):
@@ -140,10 +150,8 @@ def train(network, inputs, targets, steps, damping=1e-3):
     error = network.error(inputs, targets)
     for _ in range(steps):
         hessian, gradient, values, put = gauss_newton(network, inputs, targets)
-        scale = hessian.diagonal().clone()
         while damping < 1e3:
-            hessian.diagonal().copy_(scale * (1 + damping))
-            step = torch.cholesky_solve(gradient.unsqueeze(1), torch.linalg.cholesky(hessian)).squeeze(1)
+            step = torch.cholesky_solve(gradient.unsqueeze(1), factor(hessian, damping)).squeeze(1)
             candidate = put(values - step)
             if (reached := candidate.error(inputs, targets)) < error:
                 break
@@ -159,36 +167,39 @@ def train(network, inputs, targets, steps, damping=1e-3):
 # --- pruning ----------------------------------------------------------------------------------------------------------
 
 
-def without_what_costs_less_than_its_price(network, inputs, targets, tolerance, together=64):
-    """One round: the cheapest parameters, few at a time, until the error is predicted to have risen by ``tolerance``."""
+def prune_by_price(network, inputs, targets, tolerance, damping):
+    """The network without its cheapest parameters, as many as raise the error by ``tolerance`` at most, as predicted."""
     hessian, _, values, put = gauss_newton(network, inputs, targets)
-    size, error = network.size(), network.error(inputs, targets)
-    hessian.diagonal().mul_(1 + 1e-6)
-    inverse = torch.cholesky_inverse(torch.linalg.cholesky(hessian))
-    alive = torch.ones(len(values), dtype=torch.bool)
-    spent, removed = 0.0, 0
-    while spent < tolerance and removed < size // 5:
-        price = (ERROR_CAP - error - spent) / (PARAMETERS - size + removed)
-        costs = torch.where(alive, values.square() / inverse.diagonal(), torch.inf).sort()
-        affordable = (costs.values < price) & (costs.values.cumsum(0) < max(tolerance / 8, float(costs.values[0]) * 1.001))
-        gone = costs.indices[affordable][:together]
-        while len(gone) > 1 and joint_cost(values, inverse, gone) > tolerance / 4:  # each could go, but not all of them
-            gone = gone[: len(gone) // 2]
-        if not len(gone):
+    inverse = torch.cholesky_inverse(factor(hessian, damping))
+    alive = torch.ones_like(values, dtype=torch.bool)
+    error, size, removed = network.error(inputs, targets), len(values), 0
+    highest = error + tolerance
+    while error < highest and removed < size // 5:
+        price = (ERROR_CAP - error) / (PARAMETERS - size + removed)
+        group = cheapest(values, inverse, alive, price, tolerance)
+        if not len(group):
             break
-        block = torch.linalg.solve(inverse[gone][:, gone], torch.cat([values[gone].unsqueeze(1), inverse[gone]], dim=1))
-        spent += float(values[gone] @ block[:, 0])
-        columns = inverse[:, gone]
-        values, inverse = values - columns @ block[:, 0], inverse - columns @ block[:, 1:]
-        alive[gone] = False
+        corrections = torch.linalg.solve(inverse[group][:, group], torch.cat([values[group].unsqueeze(1), inverse[group]], dim=1))
+        error += float(values[group] @ corrections[:, 0])
+        columns = inverse[:, group]
+        values, inverse = values - columns @ corrections[:, 0], inverse - columns @ corrections[:, 1:]
+        alive[group] = False
         values[~alive] = 0.0
-        inverse[~alive, ~alive] = 1.0
-        removed += len(gone)
+        removed += len(group)
     return tidied(put(values))
 
 
-def joint_cost(values, inverse, group):
-    return float(values[group] @ torch.linalg.solve(inverse[group][:, group], values[group]))
+def cheapest(values, inverse, alive, price, tolerance, most=64):
+    """Indices of parameters that may go at one time: each below its price, and together at a small part of the tolerance."""
+    costs, order = torch.where(alive, values.square() / inverse.diagonal(), torch.inf).sort()
+    few = (costs < price) & (costs.cumsum(0) < max(tolerance / 8, 1.001 * float(costs[0])))
+    group = order[few][:most]
+    while len(group) > 1:
+        together = values[group] @ torch.linalg.solve(inverse[group][:, group], values[group])
+        if together < tolerance / 4:
+            break
+        group = group[: len(group) // 2]  # each could go, as the others can stand in for it, but not all
+    return group
 
 
 def tidied(network):
@@ -206,11 +217,10 @@ def tidied(network):
 
 def over_the_bridge(network, model):
     """The network as the assignment's: ten near-linear units, 4/eps * sigmoid(eps * A_j x) = 2/eps + A_j x, and the others."""
-    outputs = len(network.b)
     return embed(
         model,
         torch.cat([EPS * network.A, network.W]).float(),
-        torch.cat([torch.zeros(outputs), network.v]).float(),
-        torch.cat([torch.eye(outputs) * 4 / EPS, network.C], dim=1).float(),
+        torch.cat([torch.zeros_like(network.b), network.v]).float(),
+        torch.cat([torch.diag(torch.full_like(network.b, 4 / EPS)), network.C], dim=1).float(),
         (network.b - 2 / EPS).float(),
     )

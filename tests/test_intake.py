@@ -473,7 +473,7 @@ def test_a_helper_with_the_name_of_a_library_is_noted(tmp_path: Path) -> None:
     assert read_folder(tmp_path / "s", files).notes == (
         "'src/random.py' has the name of a library, so `import random` gives the library, not this file; rename it",
         "'torch/nn.py' has the name of a library, so `import torch` gives the library, not this file; rename it",
-        "'tqdm.py' has the name of a library, so `import tqdm` may give either; rename it",
+        "'tqdm.py' has the name of a library, so `import tqdm` gives the library where the rubric lists it; rename it",
     )
 
 

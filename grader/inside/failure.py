@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from grader.inside import hints
 
-_MESSAGE, _TRACEBACK, _NOTE, _NOTES = 4_000, 24_000, 400, 20  # characters; a record stays far below 64 KiB
+_MESSAGE, _TRACEBACK, _NOTE, _NOTES = 4_000, 24_000, 400, 20  # characters; a record stays far below what the keeper takes
 _FIRST_LINES = 500  # characters of an exception that the message repeats; the traceback has all of it
 _MEMORY_WORDS = ("can't allocate memory", "not enough memory", "Cannot allocate memory", "out of memory")
 _CELL = re.compile(r"# cell (\d+) of ['\"](.+)['\"]$")  # what intake writes above each cell of a notebook

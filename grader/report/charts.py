@@ -42,6 +42,7 @@ LICENCES = {
     "vendor/vega-lite.min.js": ("vendor/vega-lite.LICENSE",),
     "vendor/vega-interpreter.js": ("vendor/vega-interpreter.LICENSE",),
 }
+SHIPPED = (*SCRIPTS, *(licence for licences in LICENCES.values() for licence in licences))  # what a folder of assets needs
 
 Kind = Literal["method", "reference", "student", "you"]
 Spec = dict[str, Any]  # a Vega-Lite specification or part of one
@@ -166,7 +167,7 @@ def plane(marks: Sequence[Mark], rubric: Rubric) -> Chart:
     Both axes are logarithmic, the first in what is left: from 0.9 to 0.99 is as far as from 0.99 to 0.999, because that is
     how much harder it gets. What lies outside is drawn on the edge.
     """
-    usable = [mark for mark in marks if math.isfinite(mark.mse) and math.isfinite(mark.sparsity)]
+    usable = [mark for mark in marks if all(map(math.isfinite, (mark.sparsity, mark.mse, mark.points)))]
     shown = _chosen(usable)
     cap = rubric.score.mse_cap
     least_error = (error_for(rubric.points.max, 1.0, rubric) or cap) / 3
@@ -270,13 +271,13 @@ def _steps(maximum: float) -> list[float]:
 
 def _curve(points: float, rubric: Rubric, across: Domain, up: Domain) -> list[tuple[float, float]]:
     """(share left, MSE) along one line of equal points within the axes, from the right edge to where it leaves them."""
-    steps = 24
+    score, steps = _score_for(points, rubric), 24
     shares = [across[0] * (across[1] / across[0]) ** (step / steps) for step in range(steps + 1)]
     for step in range(steps + 1):  # in even steps of the error too, because the line ends steeply
         fit = 1 - up[0] * (up[1] / up[0]) ** (step / steps) / rubric.score.mse_cap
-        if fit > 0:
-            reach = _score_for(points, rubric) / fit**rubric.score.mse_exponent
-            shares.append(1 - reach ** (1 / rubric.score.sparsity_exponent))
+        best = max(0.0, fit) ** rubric.score.mse_exponent  # the score without any parameter
+        if best and best >= score:
+            shares.append(1 - (score / best) ** (1 / rubric.score.sparsity_exponent))
     found = []
     for left in sorted(_figure(share, 7) for share in shares if across[0] <= share <= across[1]):
         mse = error_for(points, 1 - left, rubric)
@@ -293,7 +294,7 @@ def _level_texts(curves: Mapping[float, Sequence[tuple[float, float]]], up: Doma
     for level in [*levels[:1], *levels[:0:-1]]:
         if all(abs(heights[level] - heights[other]) >= 13 for other in kept):
             kept.append(level)
-    return [{"left": curves[level][0][0], "mse": ends[level], "text": f"{level:.3g}"} for level in kept]
+    return [{"left": curves[level][0][0], "mse": ends[level], "text": f"{level:.4g}"} for level in kept]
 
 
 def _left_domain(shares: Sequence[float], low: float = 1.0, high: float = 0.0) -> Domain:
@@ -312,7 +313,7 @@ def _error_domain(errors: Sequence[float], low: float, high: float, most: float)
 def _on_axes(across: Domain, up: Domain, layers: Sequence[Spec]) -> Spec:
     """The layers over an axis of sparsity and one of error."""
     lefts = [_figure(1 - sparsity, 6) for sparsity in SPARSITY_TICKS]
-    errors = [step * 10.0**power for power in range(-6, 12) for step in (1, 2, 5)]
+    errors = [step * 10.0**power for power in range(-12, 25) for step in (1, 2, 5)]
     return {
         "width": "container",
         "height": PLANE_HEIGHT,
@@ -360,7 +361,7 @@ def rungs(rows: Sequence[Rung], rubric: Rubric, students: Sequence[float] = ()) 
         _bounds([0, full]),
         _layer(found, {"type": "rule", "style": "spread"}, x={"field": "low"}, x2={"field": "high"}),
         _layer(
-            found, {"type": "circle", "style": "dot", "size": 90, "opacity": 1}, tooltip=_tips("label", "points", "low", "high")
+            found, {"type": "circle", "style": "dot", "size": 70, "opacity": 1}, tooltip=_tips("label", "points", "low", "high")
         ),
         _values(found),
     ]
@@ -403,24 +404,24 @@ def _rungs_summary(rows: Sequence[Rung], points: Sequence[float], given: int, fu
 
 
 def weights_by_index(pictures: Mapping[str, Sampled]) -> Chart:
-    """The magnitude of weights along the model, in the order in which its parameters travel: one panel for each model."""
+    """The magnitude of weights along the model, in the order in which its parameters travel: one panel for each model.
+
+    Magnitudes stand on a logarithmic axis, so zeros are left out.
+    """
     sampled = {_label(label): list(picture.samples()) for label, picture in pictures.items()}
-    finite = {label: [(i, abs(w)) for i, w in found if math.isfinite(w)] for label, found in sampled.items()}
-    nonzero = {label: sorted((i, w) for i, w in found if w) for label, found in finite.items()}
+    nonzero = {label: sorted((i, abs(w)) for i, w in found if w and math.isfinite(w)) for label, found in sampled.items()}
     sizes = [w for found in nonzero.values() for _, w in found] or [1.0]
     up = _figure(max(min(sizes) / 1.3, max(sizes) / 1e7), 2), _figure(1.5 * max(sizes), 2)
     shown = {label: _evenly(found, MAX_MARKS // len(nonzero)) for label, found in nonzero.items()}
-    panels = [
-        _weights_panel(f"{label}: {len(nonzero[label]):,} of {len(finite[label]):,} not zero", found, up)
-        for label, found in shown.items()
-    ]
-    parts = ["Magnitude of weights against their index, on a logarithmic axis that leaves out zeros"]
+    parts = ["Magnitude of weights that are not zero against their index"]
     for label, found in nonzero.items():
         median = f", median magnitude {statistics.median(w for _, w in found):.3g}" if found else ""
-        parts.append(f"{label}: {len(found):,} of {_count(len(finite[label]), 'sampled weight')} not zero{median}")
-    total, left_out, drawn = (sum(map(len, one.values())) for one in (nonzero, sampled, shown))
-    summary = _sentence(parts, left_out - sum(map(len, finite.values())), total, drawn)
-    return Chart("chart-weights", "Weights by index", summary, {"concat": panels, "spacing": 24})
+        parts.append(f"{label}: {_count(len(found), 'weight')}{median}")
+    left_out = sum(not math.isfinite(w) for found in sampled.values() for _, w in found)
+    total, drawn = sum(map(len, nonzero.values())), sum(map(len, shown.values()))
+    panels = [_weights_panel(label, found, up) for label, found in shown.items()]
+    spec = {"concat": panels, "spacing": 24}
+    return Chart("chart-weights", "Weights by index", _sentence(parts, left_out, total, drawn), spec)
 
 
 def _weights_panel(title: str, found: Sequence[tuple[int, float]], up: Domain) -> Spec:
@@ -486,7 +487,7 @@ def layer_sparsity(rows: Mapping[str, Mapping[str, float]]) -> Chart:
         layers,
     )
     spec["encoding"]["yOffset"] = model | {"scale": {"domain": models, "paddingInner": 0.15}}
-    spec["height"] = len(names) * (18 * len(models) + 10)
+    spec["height"] = max(1, len(names)) * (18 * len(models) + 10)
     parts = ["Sparsity of each parameter"]
     for model_label in models:
         shares = [f"{name} {_percent(share)}" for label, name, share in usable if label == model_label]
@@ -667,7 +668,7 @@ TIPS: dict[str, tuple[str, str | None]] = {  # field -> title and format
     "kind": ("kind", None),
     "setting": ("setting", None),
     "in": ("parameter", None),
-    "sparsity": ("sparsity", ".2%"),
+    "sparsity": ("sparsity", ".3~%"),
     "mse": ("error (MSE)", ",.4~r"),
     "points": ("points", ".3~f"),
     "score": ("score", ".4~f"),
@@ -738,7 +739,7 @@ def _on_rows(labels: Sequence[Sequence[str]], x: Spec, layers: Sequence[Spec]) -
     scale = {"domain": list(range(len(labels))), "paddingInner": 0.3}
     return {
         "width": "container",
-        "height": len(labels) * (30 if any(len(pieces) > 1 for pieces in labels) else 26),
+        "height": max(1, len(labels)) * (30 if any(len(pieces) > 1 for pieces in labels) else 26),
         "params": [{"name": "lines", "value": [list(pieces) for pieces in labels]}],
         "encoding": {"x": x, "y": {"field": "row", "type": "ordinal", "scale": scale, "axis": axis}},
         "layer": list(layers),

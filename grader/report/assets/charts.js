@@ -159,6 +159,8 @@
       canvas.replaceChildren(...box.childNodes);
       drawn.get(figure)?.view.finalize();
       drawn.set(figure, { view, width });
+      canvas.setAttribute("role", "img");
+      canvas.setAttribute("aria-label", figure.querySelector("figcaption strong")?.textContent ?? "chart");
       figure.dataset.drawn = width;
       delete figure.dataset.error;
     } catch (error) {
@@ -185,7 +187,7 @@
     for (const { target } of entries) waiting.add(target.closest("figure"));
     schedule(drawn.size ? SETTLED : 0);
   });
-  for (const figure of document.querySelectorAll("figure.chart[data-spec]")) observer.observe(figure.querySelector(".chart-canvas"));
+  for (const canvas of document.querySelectorAll("figure.chart[data-spec] .chart-canvas")) observer.observe(canvas);
 
   const hide = () => { if (tooltip.box) tooltip.box.hidden = true; };
   addEventListener("scroll", hide, { passive: true, capture: true });

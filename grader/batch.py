@@ -23,12 +23,13 @@ from grader.rubric import Rubric
 from grader.sandbox import SEED, PublicData, Sandbox
 from grader.task import Instance, reference_folder
 
+REFERENCE = "linear_bridge"  # of the ladder's methods, the one that every submission is compared with
 _NOTHING_RUN = "nothing was run (see `grade.py doctor`)"
 
 
 def reference_upload() -> Upload:
     """The reference solution, an ordinary submission."""
-    path = reference_folder() / "linear_bridge.py"
+    path = reference_folder() / f"{REFERENCE}.py"
     return Upload(student="reference", name=path.name, source=str(path), path=path)
 
 

@@ -7,7 +7,7 @@ optimal_brain_surgeon.py, after B. Hassibi, D. Stork, "Second Order Derivatives 
 A least-squares fit of the targets takes the inputs and the model's own 1,024 hidden units as features. First all units are
 left out, and inputs are eliminated while the validation score rises: the function looks at half of them. Then units come
 back in, and are eliminated one by one, each time the one whose loss costs least when all coefficients are fitted anew,
-until about twenty are left. Inputs become near-linear sigmoids; units stay as they were trained.
+until twenty to thirty are left. Inputs become near-linear sigmoids; units stay as they were trained.
 """
 
 import copy
@@ -18,7 +18,7 @@ from assignment.pruning import best_on_validation, elimination_order, embed, hid
 EPS, GAMMA = 0.01, 0.25  # the bridge's input weight, and the sigmoid's slope at zero
 
 
-def prune(model, input_counts=(48, 56, 64, 80, 96, 128), unit_counts=(8, 12, 16, 20, 25, 30)):
+def prune(model, input_counts=(48, 56, 64, 80, 96, 128), unit_counts=(12, 16, 20, 25, 30, 35)):
     inputs, targets = training_data(model)
     order = elimination_order(inputs, targets)
     inputs_left = {count: sorted(order[len(order) - count :]) for count in input_counts}
@@ -35,7 +35,7 @@ def bridge(model, inputs, units):
     """A copy of the model: a linear unit for each of ``inputs``, the hidden ``units``, and a least-squares output layer."""
     first = model.layers[0]
     with torch.no_grad():
-        linear = torch.zeros(len(inputs), first.in_features)
+        linear = first.weight.new_zeros(len(inputs), first.in_features)
         linear[range(len(inputs)), inputs] = EPS
         x, y = training_data(model)
         weight, bias = least_squares(torch.cat([x[:, inputs], hidden_activations(model, x)[:, units]], dim=1), y)
@@ -43,7 +43,7 @@ def bridge(model, inputs, units):
         return embed(
             copy.deepcopy(model),
             torch.cat([linear, first.weight[units]]),
-            torch.cat([torch.zeros(len(inputs)), first.bias[units]]),
+            torch.cat([first.bias.new_zeros(len(inputs)), first.bias[units]]),
             torch.cat([over_bridge, weight[:, len(inputs) :]], dim=1),
             bias - over_bridge.sum(dim=1) / 2,
         )

@@ -12,7 +12,7 @@ import torch
 from assignment.pruning import best_on_validation, fine_tune, prune_smallest, untrained, weight_matrices
 
 
-def prune(model, rounds=(0.6, 0.8, 0.9, 0.94, 0.96, 0.97), early_epochs=2, epochs=12, learning_rate=2e-2):
+def prune(model, rounds=(0.6, 0.8, 0.9, 0.94, 0.96, 0.97, 0.975), early_epochs=2, epochs=12, learning_rate=2e-2):
     early = fine_tune(untrained(model), early_epochs, learning_rate, weight_decay=0.1)
     trained = fine_tune(copy.deepcopy(early), epochs, learning_rate, weight_decay=0.1)
     tickets = []

@@ -13,6 +13,6 @@ by row in closed form as in E. Frantar, D. Alistarh, "Optimal Brain Compression"
 from assignment.pruning import best_on_validation, eliminate_input_weights, eliminate_units, refit_output
 
 
-def prune(model, units=100, input_weights=(1000, 1200, 1500, 1800)):
+def prune(model, units=100, input_weights=(1200, 1500, 1800, 2100)):
     few = eliminate_units(model, units)
     return best_on_validation([refit_output(one) for one in eliminate_input_weights(few, input_weights)])

@@ -4,9 +4,9 @@ Source: see optimal_brain_surgeon.py, whose result is the start here. Closed for
 and training on the labels then removes nearly all of the error that their local approximation has made.
 """
 
-from assignment.pruning import eliminate_input_weights, eliminate_units, fine_tune, refit_output
+from assignment.pruning import best_on_validation, eliminate_input_weights, eliminate_units, fine_tune, refit_output
 
 
-def prune(model, units=100, input_weights=1200, epochs=40):
-    (pruned,) = eliminate_input_weights(eliminate_units(model, units), (input_weights,))
-    return fine_tune(refit_output(pruned), epochs)
+def prune(model, units=100, input_weights=(800, 1000, 1200), epochs=40):
+    few = eliminate_units(model, units)
+    return best_on_validation([fine_tune(refit_output(one), epochs) for one in eliminate_input_weights(few, input_weights)])

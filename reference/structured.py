@@ -8,6 +8,6 @@ output weights, and its mean activation moves into the output bias.
 from assignment.pruning import best_on_validation, keep_units, unit_importance
 
 
-def prune(model, units=(100, 150, 200, 300, 400, 500)):
+def prune(model, units=(100, 200, 300, 400, 500, 600)):
     ranked = unit_importance(model).argsort(descending=True)
     return best_on_validation([keep_units(model, ranked[:count]) for count in units])

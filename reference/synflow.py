@@ -10,7 +10,7 @@ import torch
 from assignment.pruning import best_on_validation, fine_tune, prune_smallest, untrained, weight_matrices
 
 
-def prune(model, sparsities=(0.96, 0.97, 0.98), epochs=30, steps=100):
+def prune(model, sparsities=(0.95, 0.96, 0.97), epochs=30, steps=100):
     initial = untrained(model)
     return best_on_validation([fine_tune(synflow(initial, sparsity, steps), epochs, 2e-2) for sparsity in sparsities])
 

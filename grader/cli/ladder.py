@@ -108,7 +108,7 @@ def calibrate(
             )
         students = _points(batch, rules) if batch else None
         found = calibrated(reports, rules, about, against=other_rules, students=students)
-        write.write_calibration(out, found, rules, _pictures(chosen, graded, reports), students or ())
+        write.write_calibration(out, found, rules, _pictures(chosen, graded, reports), students or (), batches.REFERENCE)
     with answering():
         if as_json:
             print_json(to_json(found))

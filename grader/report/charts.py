@@ -10,13 +10,14 @@ from __future__ import annotations
 import base64
 import bisect
 import hashlib
+import itertools
 import json
 import math
 import re
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -192,7 +193,7 @@ def _mark_layers(marks: Sequence[Mark]) -> list[Spec]:
     """The students as a crowd, and all others above it with labels beside them."""
     order = list(KINDS)
     named = sorted((mark for mark in marks if mark.kind != "student"), key=lambda mark: (order.index(mark.kind), -mark.points))
-    too_many = [mark for mark in named if mark.kind == "method"][MAX_LABELS:]
+    too_many = set([mark for mark in named if mark.kind == "method"][MAX_LABELS:])
     look = {
         "color": _by_kind([f"var(--chart-{kind})" for kind in KINDS], [k for k in KINDS if any(m.kind == k for m in marks)]),
         "shape": _by_kind(["circle", "circle", "diamond", STAR]),
@@ -202,24 +203,26 @@ def _mark_layers(marks: Sequence[Mark]) -> list[Spec]:
         },
     }
     layers = []
+    # What the browser can work out is no part of the page: a class of 1,000 stands on each of its 1,000 pages.
+    sparsity = {"calculate": "1 - datum.left", "as": "sparsity"}
     if crowd := [_mark_row(mark) for mark in marks if mark.kind == "student"]:
-        layers.append(_dots("crowd", crowd, MARK_TIPS[any("label" not in row for row in crowd) :], look))
-    if rows := [_mark_row(mark) | ({"quiet": True} if mark in too_many else {}) for mark in named]:
-        layers += [_dots("named", rows, MARK_TIPS, look), LABELS]
+        kind = {"calculate": f"'{KINDS['student']}'", "as": "kind"}
+        tips = MARK_TIPS[any("label" not in row for row in crowd) :]
+        layers.append(_dots("crowd", crowd, tips, look) | {"transform": [sparsity, kind]})
+    if rows := [_named_row(mark) | ({"quiet": True} if mark in too_many else {}) for mark in named]:
+        layers += [_dots("named", rows, MARK_TIPS, look) | {"transform": [sparsity]}, LABELS]
     return layers
 
 
+@lru_cache(maxsize=4 * MAX_MARKS)
 def _mark_row(mark: Mark) -> Spec:
-    row: Spec = {
-        "left": _figure(1 - mark.sparsity, 6),
-        "mse": _figure(mark.mse, 5),
-        "sparsity": _figure(mark.sparsity, 6),
-        "points": _figure(mark.points, 4),
-        "kind": KINDS[mark.kind],
-    }
+    row: Spec = {"left": _figure(1 - mark.sparsity, 6), "mse": _figure(mark.mse, 5), "points": _figure(mark.points, 4)}
     row |= {"label": _label(mark.label)} if mark.label else {}
-    row |= {"href": mark.href} if mark.href else {}
-    return row | ({"bold": True} if mark.kind in ("reference", "you") else {})
+    return row | ({"href": mark.href} if mark.href else {})
+
+
+def _named_row(mark: Mark) -> Spec:
+    return _mark_row(mark) | {"kind": KINDS[mark.kind]} | ({"bold": True} if mark.kind in ("reference", "you") else {})
 
 
 def _by_kind(values: Sequence[str], present: Sequence[Kind] = ()) -> Spec:
@@ -324,7 +327,6 @@ def _on_axes(across: Domain, up: Domain, layers: Sequence[Spec]) -> Spec:
                 title="sparsity",
                 values=[left for left in lefts if across[0] <= left <= across[1]],
                 labelExpr="format(1 - datum.value, '.3~%')",
-                labelSeparation=6,
             ),
             "y": _quantity(
                 "mse",
@@ -416,7 +418,7 @@ def weights_by_index(pictures: Mapping[str, Sampled]) -> Chart:
     parts = ["Magnitude of weights that are not zero against their index"]
     for label, found in nonzero.items():
         median = f", median magnitude {statistics.median(w for _, w in found):.3g}" if found else ""
-        parts.append(f"{label}: {_count(len(found), 'weight')}{median}")
+        parts.append(f"{label}: {_count(len(found), 'chosen weight')}{median}")
     left_out = sum(not math.isfinite(w) for found in sampled.values() for _, w in found)
     total, drawn = sum(map(len, nonzero.values())), sum(map(len, shown.values()))
     panels = [_weights_panel(label, found, up) for label, found in shown.items()]
@@ -478,12 +480,17 @@ def layer_sparsity(rows: Mapping[str, Mapping[str, float]]) -> Chart:
     legend: Spec = {"legend": {"title": None} if len(models) > 1 else None}
     bar = {"type": "bar", "cornerRadiusEnd": 2}
     layers = [
-        _layer(found, bar, color=model | {"scale": {"domain": models}} | legend, tooltip=_tips("label", "in", "sparsity")),
+        _layer(
+            found,
+            bar,
+            color=model | {"scale": {"domain": models, "range": _model_colors(models)}} | legend,
+            tooltip=_tips("label", "in", "sparsity"),
+        ),
         _values(found),
     ]
     spec = _on_rows(
         [_pieces(name) for name in names],
-        _quantity("sparsity", {"domain": [0, 1]}, title="sparsity", format="~%", tickCount=5),
+        _quantity("sparsity", {"domain": [0, 1]}, title="sparsity", format="~%", **QUARTERS),
         layers,
     )
     spec["encoding"]["yOffset"] = model | {"scale": {"domain": models, "paddingInner": 0.15}}
@@ -495,12 +502,19 @@ def layer_sparsity(rows: Mapping[str, Mapping[str, float]]) -> Chart:
     return Chart("chart-layers", "Sparsity of each layer", _sentence(parts, len(given) - len(usable)), spec)
 
 
+def _model_colors(models: Sequence[str]) -> list[str]:
+    """The colours that "you" and the reference have on the plane too, and others for everyone else."""
+    free = itertools.cycle((1, 4, 5, 6))
+    kinds = ["you" if model == "you" else "reference" if model.startswith("reference") else next(free) for model in models]
+    return [f"var(--chart-{kind})" for kind in kinds]
+
+
 # Sweeps
 
 
 def sweep_scores(rows: Sequence[Row]) -> Chart:
     """A bar for each setting's score, the best first and in another colour."""
-    axis = _quantity("score", {"domain": [0, 1]}, title="score", tickCount=6)
+    axis = _quantity("score", {"domain": [0, 1]}, title="score", labelExpr=GENERAL, **QUARTERS)
     return _bars("chart-sweep-scores", "Score of each setting", rows, "score", axis, [])
 
 
@@ -596,7 +610,7 @@ def _parameter_axis(title: str, values: Sequence[Any], numeric: bool) -> Spec:
     wide = bool(values) and min(values) > 0 and max(values) >= 10 * min(values)
     scale = {"nice": False, "padding": 12} | ({"type": "log"} if wide else {"zero": False})
     own = {"values": sorted(set(values))} if len(set(values)) <= 12 else {}  # ticks at a grid's own values
-    return _quantity("at", scale, title=title, labelExpr=GENERAL, labelSeparation=6, grid=False, **own)
+    return _quantity("at", scale, title=title, labelExpr=GENERAL, grid=False, **own)
 
 
 def _series_layers(rows: Sequence[Spec], by: Spec, numeric: bool) -> list[Spec]:
@@ -653,6 +667,7 @@ def _finite(row: Row, key: str) -> float:
 PLANE_HEIGHT = 380  # pixels, as all sizes here
 SPARSITY_TICKS = (0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995)
 GENERAL = "format(datum.value, '~g')"  # labels with all their digits; "format" would round them to the axis's steps
+QUARTERS: Spec = {"values": [0, 0.25, 0.5, 0.75, 1], "labelOverlap": "parity"}  # where there is no room: 0, a half, 1
 DOT: Spec = {"type": "point", "filled": True, "size": 70, "style": "mark", "opacity": 1}
 # charts.js replaces its data by the marks of the layer "named".
 LABELS: Spec = {
@@ -696,7 +711,12 @@ def _layer(rows: Sequence[Spec], mark: Spec, **encoding: Any) -> Spec:
 
 def _quantity(field: str, scale: Spec, **axis: Any) -> Spec:
     """A position: a field of numbers with its scale and axis. Labels that would touch are left out."""
-    return {"field": field, "type": "quantitative", "scale": scale, "axis": {"labelOverlap": "greedy"} | axis}
+    return {
+        "field": field,
+        "type": "quantitative",
+        "scale": scale,
+        "axis": {"labelOverlap": "greedy", "labelSeparation": 6} | axis,
+    }
 
 
 def _points_axis(maximum: float) -> Spec:
@@ -772,8 +792,8 @@ def _figure(value: float, digits: int) -> float:
 
 
 def _percent(share: float) -> str:
-    """Never rounded up to 100 %, because one missing zero is a fact."""
-    return f"{math.floor(round(share * 10_000, 6)) / 100:.2f} %"
+    """Never rounded up to 100 %, because one missing zero is a fact; never broken before its sign."""
+    return f"{math.floor(round(share * 10_000, 6)) / 100:.2f}\u00a0%"
 
 
 def _count(number: int, thing: str) -> str:

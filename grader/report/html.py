@@ -72,12 +72,22 @@ Pictures = Mapping[str, tuple[Picture, InstanceReport]]  # of the public instanc
 
 
 def calibration_page(
-    found: Calibration, rubric: Rubric, pictures: Pictures, points: Sequence[float], assets: str | None = "assets"
+    found: Calibration,
+    rubric: Rubric,
+    pictures: Pictures,
+    points: Sequence[float],
+    reference: str,
+    assets: str | None = "assets",
 ) -> str:
     """The ladder under a rubric: ``pictures`` of the methods to compare, and the students' ``points`` beside the rungs."""
     graded = [one for one in found.methods if one.verdict == "graded"]
     rungs = [charts.Rung(one.name, one.points or 0.0, one.lowest or 0.0, one.highest or 0.0) for one in graded]
-    marks = [charts.Mark(one.name, one.sparsity or 0.0, one.mse or 0.0, one.points or 0.0, "method") for one in graded]
+    marks = [
+        charts.Mark(
+            one.name, one.sparsity or 0.0, one.mse or 0.0, one.points or 0.0, "reference" if one.name == reference else "method"
+        )
+        for one in graded
+    ]
     drawn = [charts.rungs(rungs, rubric, points), charts.plane(marks, rubric)] if graded else []
     layers = {
         name: {layer: count.zeros / count.parameters for layer, count in (report.layers or {}).items()}
@@ -99,15 +109,16 @@ def calibration_page(
 
 def sweep_page(found: Sweep, rubric: Rubric, assets: str | None = "assets") -> str:
     """One submission under many settings, with the tutorial's four plots."""
+    shown_as = {name: f"{name} (parameter)" if name in charts.MEASURED else name for name in found.parameters}
     rows = [
         {
             "setting": label(one.parameters), "score": one.score, "points": one.points, "mse": one.mse, "sparsity": one.sparsity,
-            **one.parameters,
+            **{shown_as[name]: value for name, value in one.parameters.items()},
         }
         for one in found.settings
         if one.verdict == "graded"
     ]  # fmt: skip
-    varied = [name for name in found.parameters if len({row.get(name) for row in rows}) > 1]
+    varied = [shown_as[name] for name in found.parameters if len({row.get(shown_as[name]) for row in rows}) > 1]
     drawn = [
         charts.sweep_scores(rows),
         charts.sweep_plane(rows),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grader.errors import GraderError
-from grader.report.charts import LICENCES, SCRIPTS
+from grader.report.charts import SHIPPED
 from grader.report.csv import gradebook
 from grader.report.html import STYLE, Pictures, calibration_page, index_page, student_page, sweep_page
 from grader.report.schema import Calibration, Grades, Sweep, to_json
@@ -31,10 +31,12 @@ def write_batch(out: Path, grades: Grades, rubric: Rubric) -> None:
     write_text(out / "grades.json", to_json(grades))
 
 
-def write_calibration(out: Path, found: Calibration, rubric: Rubric, pictures: Pictures, points: Sequence[float]) -> None:
+def write_calibration(
+    out: Path, found: Calibration, rubric: Rubric, pictures: Pictures, points: Sequence[float], reference: str
+) -> None:
     """Write assets/, calibration.json and calibration.html. ``points`` are those of students to be shown beside the rungs."""
     _write_assets(out)
-    write_text(out / "calibration.html", calibration_page(found, rubric, pictures, points))
+    write_text(out / "calibration.html", calibration_page(found, rubric, pictures, points, reference))
     write_text(out / "calibration.json", to_json(found))
 
 
@@ -47,7 +49,7 @@ def write_sweep(out: Path, found: Sweep, rubric: Rubric) -> None:
 
 def _write_assets(out: Path) -> None:
     """The style sheet, and the scripts that draw charts with their licences."""
-    for name in (STYLE.name, *SCRIPTS, *(licence for licences in LICENCES.values() for licence in licences)):
+    for name in (STYLE.name, *SHIPPED):
         text = (STYLE.parent / name).read_text(encoding="utf-8")
         if not _holds(out / "assets" / name, text):
             write_text(out / "assets" / name, text)

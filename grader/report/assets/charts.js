@@ -20,7 +20,6 @@
     return {
       font: getComputedStyle(document.body).fontFamily,
       background: null,
-      aria: false, // the figure's own text says it all, once
       padding: { left: 0, right: 2, top: 4, bottom: 4 },
       view: { stroke: null },
       title: { anchor: "start", color: "var(--ink)", fontSize: size + 1, fontWeight: 600, offset: 8 },
@@ -139,6 +138,10 @@
     });
     view.addEventListener("click", follow);
     await view.runAsync();
+    // The figure's text says it all, once: to screen readers the drawing is one picture, not hundreds of unnamed ones.
+    for (const part of box.querySelectorAll("[role], [aria-roledescription], [aria-label]")) {
+      for (const name of ["role", "aria-roledescription", "aria-label"]) part.removeAttribute(name);
+    }
     return { view, box };
   }
 

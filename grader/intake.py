@@ -578,7 +578,8 @@ def _shadowing(files: Mapping[str, bytes], entry: str) -> list[str]:
         beside = name.removeprefix(f"{entry.rpartition('/')[0]}/")  # both folders are looked in: the entry's and the top one
         top = beside.partition("/")[0].removesuffix(".py")
         if name.endswith(".py") and top in _ALWAYS_LIBRARY | _PERHAPS_LIBRARY:
-            which = "gives the library, not this file" if top in _ALWAYS_LIBRARY else "gives the library where the rubric lists it"
+            always = top in _ALWAYS_LIBRARY
+            which = "gives the library, not this file" if always else "gives the library where the rubric lists it"
             notes[top] = f"{name!r} has the name of a library, so `import {top}` {which}; rename it"
     return list(notes.values())
 

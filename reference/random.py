@@ -4,7 +4,7 @@ Source: the assignment's tutorial. As a baseline in the literature: T. Gale, E. 
 in Deep Neural Networks", 2019.
 
 What is left is not scaled up, so a hidden unit loses the share p of its input and the output the share p of its sum: even
-at p = 0.3 the error is a third of the targets' variance, and the little that such sparsity is worth goes with it.
+at p = 0.2 the error is a quarter of the targets' variance, and the little that such sparsity is worth goes with it.
 """
 
 import copy

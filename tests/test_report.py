@@ -16,9 +16,10 @@ from jsonschema import Draft202012Validator
 from grader.errors import GraderError
 from grader.records import Failure, Graded, Isolation, LayerCount, Measurement, Outcome, Upload, Verdict
 from grader.report import advice, build, schema, write
+from grader.report.class_page import index_page
 from grader.report.csv import HEADER, gradebook, text_cell
-from grader.report.html import index_page, student_page
 from grader.report.student import student_view
+from grader.report.student_page import student_page
 from grader.report.text import clean, one_line
 from grader.rubric import Rubric, parse
 

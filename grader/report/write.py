@@ -8,10 +8,13 @@ from pathlib import Path
 
 from grader.errors import GraderError
 from grader.report.charts import SHIPPED
+from grader.report.class_page import index_page
 from grader.report.csv import gradebook
-from grader.report.html import STYLE, Pictures, calibration_page, index_page, student_page, sweep_page
+from grader.report.html import STYLE
+from grader.report.ladder_pages import Pictures, calibration_page, sweep_page
 from grader.report.schema import Calibration, Grades, Sweep, to_json
 from grader.report.student import student_view
+from grader.report.student_page import student_page
 from grader.rubric import Rubric
 
 

@@ -307,7 +307,7 @@ def eliminate_input_weights(model: nn.Module, counts: Sequence[int]) -> list[nn.
     pruned = []
     for count in counts:
         removed = (ranks < ranks.numel() - count).sum(dim=0)
-        chosen = rows[removed, torch.arange(len(units))]
+        chosen = rows[removed, torch.arange(len(units), device=units.device)]
         one = copy.deepcopy(model)
         first, _ = _linear_layers(one)
         first.weight[units], first.bias[units] = chosen[:, :-1].to(first.weight.dtype), chosen[:, -1].to(first.bias.dtype)
@@ -327,11 +327,12 @@ def _row_eliminations(model: nn.Module, units: torch.Tensor) -> tuple[torch.Tens
     curvatures = (activations * (1.0 - activations)).square() * last.weight[:, units].square().sum(dim=0)
     design = torch.cat([inputs, torch.ones_like(inputs[:, :1])], dim=1)
     hessians = torch.stack([(design * curvature.unsqueeze(1)).T @ design for curvature in curvatures.T]).double()
-    hessians.diagonal(dim1=1, dim2=2).mul_(1.0 + 1e-5)
+    diagonals = hessians.diagonal(dim1=1, dim2=2)
+    diagonals.add_(1e-5 * diagonals.mean(dim=1, keepdim=True))  # an input may be zero throughout
     inverses = _inverse(hessians)
     rows = torch.cat([first.weight[units], first.bias[units].unsqueeze(1)], dim=1).double()
     gone = torch.zeros_like(rows, dtype=torch.bool)
-    every, costs, history = torch.arange(len(units)), [], [rows.clone()]
+    every, costs, history = torch.arange(len(units), device=units.device), [], [rows.clone()]
     for _ in range(size):
         cost = (rows.square() / inverses.diagonal(dim1=1, dim2=2)).masked_fill(gone, math.inf)
         cheapest, at = cost[:, :size].min(dim=1)

@@ -2,12 +2,15 @@
 """The ladder's table and its picture for the README: ``python benchmarks/ladder.py``.
 
 Runs ``grade.py calibrate`` on the public instance and five fresh ones, drawn from a secret that is made for it, so it takes some
-ten minutes; prints the table and writes ladder.svg beside this file.
+ten minutes; prints the table, draws ladder.svg beside this file, and writes reference/ladder.json: the rungs that students see
+on their pages.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
+import json
 import subprocess
 import sys
 import tempfile
@@ -29,6 +32,7 @@ matplotlib.use("svg")
 from matplotlib import pyplot as plt  # noqa: E402
 
 PICTURE = Path(__file__).with_name("ladder.svg")
+RUNGS = ROOT / "reference" / "ladder.json"
 
 
 def main() -> None:
@@ -55,7 +59,10 @@ def main() -> None:
     for better, worse in found.indistinct:
         print(f"not told apart: {better} and {worse}")
     draw(found, rules)
-    print(f"picture: {PICTURE.relative_to(ROOT)}", file=sys.stderr)
+    rungs = [{"name": one.name, "sparsity": one.sparsity, "mse": one.mse} for one in found.methods if one.verdict == "graded"]
+    written = {"date": datetime.date.today().isoformat(), "instances": found.instances, "methods": rungs}
+    RUNGS.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
+    print(f"written: {PICTURE.relative_to(ROOT)}, {RUNGS.relative_to(ROOT)}", file=sys.stderr)
 
 
 def calibrated(folder: Path, fresh: int, workers: int) -> tuple[Calibration, Rubric]:

@@ -75,8 +75,7 @@ def run_program(
         capture_output=True,
         encoding="utf-8",
         errors="backslashreplace",
-        timeout=300,
-        **options,
+        **{"timeout": 300, **options},
     )
 
 

@@ -102,6 +102,22 @@ def test_the_ladder_is_what_lies_in_reference() -> None:
     assert names == {path.stem for path in (ROOT / "reference").glob("*.py")}
 
 
+@pytest.mark.long
+@pytest.mark.timeout(1800)  # four minutes on two free cores
+def test_every_method_is_worth_what_the_readme_says(tmp_path: Path, home: Path) -> None:
+    """On another instance than those of the table, within what instances differ by."""
+    rubric = rubric_file(tmp_path, limits={"cpu_seconds": 60, "wall_seconds": 120})
+    done = run_program("calibrate", "--rubric", rubric, "-o", tmp_path / "out", "--json", home=home, timeout=1500)
+    assert done.returncode == 0, done.stderr
+    found = {one.name: one for one in Calibration.model_validate_json(done.stdout).methods}
+    assert {name: one.message for name, one in found.items() if one.verdict != "graded"} == {}
+    stated = json.loads((ROOT / "reference" / "ladder.json").read_text(encoding="utf-8"))
+    assert {rung["name"] for rung in stated["methods"]} == set(found)
+    points = {rung["name"]: PLAIN.points_of(PLAIN.score_of(rung["mse"], rung["sparsity"])) for rung in stated["methods"]}
+    assert {name: one.points for name, one in found.items()} == pytest.approx(points, abs=0.08)
+    assert (found["best"].score or 0) > 0.98
+
+
 # --- the command ------------------------------------------------------------------------------------------------------
 
 

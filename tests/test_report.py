@@ -317,8 +317,14 @@ def test_every_verdict_has_plain_words(verdict: Verdict) -> None:
 @pytest.mark.parametrize(
     ("outcomes", "expected"),
     [
-        ((graded("public", mse=0.0),), "More zeros would gain most"),
-        ((graded("public", mse=400.0),), "A lower error would gain most"),
+        (
+            (graded("public", mse=0.0),),
+            "all to sparsity; no error would be enough at this sparsity (0.949), but at this error (0), ",
+        ),
+        (
+            (graded("public", mse=400.0),),
+            "nearly all to error; full points need a sparsity above 0.9663 and an error below 33.6.",
+        ),
         ((graded("public"), failed("hidden-1")), "1 of 2 instances failed and counts 0: that costs up to 0.75 points"),
         ((failed("public"),), "nothing to score"),
         ((failed("public", "not_graded"),), "the grader failed, not the submission"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from grader.records import Verdict
+from grader.report import charts
 from grader.report.schema import Report
 from grader.rubric import Rubric
 
@@ -94,7 +96,10 @@ WORDS: dict[Verdict, Words] = {
 
 
 def what_limits(report: Report, rubric: Rubric) -> str:
-    """One or two sentences: what the missing points are missing for."""
+    """One or two sentences: what the missing points are missing for, and what would gain most.
+
+    Made from nothing but the report's own figures: from a student's view, which has coarse ones, it tells no more than they do.
+    """
     if report.points is None:
         return "No points are given or taken yet: the grader failed, not the submission."
     failed = sum(one.verdict != "graded" for one in report.instances)
@@ -109,8 +114,17 @@ def what_limits(report: Report, rubric: Rubric) -> str:
     short = report.max_points - report.points
     if short < SHOWN_POINTS:
         return "Nothing is missing: these are full points."
-    missing = f"{points_text(short)} of {points_text(report.max_points)} points are missing."
-    return " ".join(filter(None, (missing, _next_points(report, rubric), _next_marks(report))))
+    missing = f"{_missing(short)} of {points_text(report.max_points)} points are missing"
+    if not report.marks and not report.late_penalty:
+        return f"{missing}, {_next_points(report, rubric)}"
+    others = sum(mark.max_points - (mark.points or 0.0) for mark in report.marks) + report.late_penalty
+    scored = short - others
+    if scored < SHOWN_POINTS:
+        scores = "Sparsity and error have earned all of theirs."
+    else:
+        scores = f"For the score {_missing(scored)} of {points_text(rubric.points.max)} are missing, "
+        scores += _next_points(report, rubric)
+    return " ".join(filter(None, (f"{missing}.", scores, _next_marks(report))))
 
 
 def points_text(value: float) -> str:
@@ -119,25 +133,90 @@ def points_text(value: float) -> str:
 
 
 def _next_points(report: Report, rubric: Rubric) -> str:
-    """Which of the two would gain most on its own, if it were perfect: every parameter zero, or no error."""
+    """What the score's missing points are missing for, and what would give them: the end of a sentence."""
     if report.sparsity is None or report.mse is None:
+        return "because the returned model's error is not a finite number."
+    error, sparsity = report.mse, math.floor(round(report.sparsity * 1e4, 6)) / 1e4  # as they are written
+    losses = _loss(1 - error / rubric.score.mse_cap, rubric.score.mse_exponent), _loss(sparsity, rubric.score.sparsity_exponent)
+    target = -math.log(rubric.points.upper)
+    if sum(losses) <= target:
+        return "on single instances: the mean sparsity and error as shown here would give full points."
+    less, more = _less_error(sparsity, rubric), _more_zeros(error, rubric)
+    if less and losses[0] >= losses[1]:
+        way = f"at this sparsity ({_share(sparsity)}), error {less} would give full points."
+    elif more:  # then more is lost to sparsity: were it error, no sparsity would be enough either
+        alone = "" if less else f"no error would be enough at this sparsity ({_share(sparsity)}), but "
+        way = f"{alone}at this error ({_error(error)}), sparsity {more} would give full points."
+    else:
+        way = _both(error, sparsity, rubric)
+    return f"{_blame(*losses)}; {way}"
+
+
+def _loss(share: float, exponent: float) -> float:
+    """What a factor of the score costs, so that both add up: -log(share^exponent)."""
+    return -exponent * math.log(share) if share > 0 else math.inf
+
+
+def _blame(error: float, sparsity: float) -> str:
+    """Which of the two losses the points are missing for, in words."""
+    if math.isinf(error) and math.isinf(sparsity):
+        return "to error and sparsity alike"
+    larger, share = ("error", error) if error >= sparsity else ("sparsity", sparsity)
+    part = 1.0 if math.isinf(share) else share / (error + sparsity)
+    for least, words in ((0.995, "all"), (0.85, "nearly all"), (0.6, "most of them")):
+        if part >= least:
+            return f"{words} to {larger}"
+    return "to error and sparsity alike"
+
+
+def _less_error(sparsity: float, rubric: Rubric) -> str:
+    """The error that gives full points at this sparsity; nothing where no error would be enough."""
+    error = charts.error_for(rubric.points.max, sparsity, rubric)
+    if not error:
         return ""
-    now = rubric.points_of(rubric.score_of(report.mse, report.sparsity))
-    sparser = rubric.points_of(rubric.score_of(report.mse, 1.0)) - now
-    closer = rubric.points_of(rubric.score_of(0.0, report.sparsity)) - now
+    near = float(f"{error:.1e}")
+    if rubric.points_of(rubric.score_of(near, sparsity)) <= rubric.points.max - SHOWN_POINTS:
+        step = 10.0 ** (math.floor(math.log10(error)) - 1)
+        near = float(f"{math.floor(error / step) * step:.1e}")  # two digits, never above
+    return _error(near)
+
+
+def _more_zeros(error: float, rubric: Rubric) -> str:
+    """The sparsity that gives full points at this error; nothing where none would be enough."""
+    sparsity = charts.sparsity_for(rubric.points.max, error, rubric)
+    return "" if sparsity is None else _share(math.ceil(round(sparsity * 1e4, 6)) / 1e4)
+
+
+def _both(error: float, sparsity: float, rubric: Rubric) -> str:
+    """Where neither is enough alone: what full points need, and which of the two gains more until then."""
+    now = rubric.points_of(rubric.score_of(error, sparsity))
+    sparser = rubric.points_of(rubric.score_of(error, 1.0)) - now
+    closer = rubric.points_of(rubric.score_of(0.0, sparsity)) - now
+    least = charts.sparsity_for(rubric.points.max, 0.0, rubric) or 1.0
+    most = charts.error_for(rubric.points.max, 1.0, rubric) or 0.0
+    both = f"full points need a sparsity above {_share(math.floor(least * 1e4) / 1e4)} and an error below {most:.3g}."
     if max(sparser, closer) < SHOWN_POINTS:
-        if now >= rubric.points.max - SHOWN_POINTS:
-            return "Sparsity and error have earned all of theirs."
-        return "Neither more zeros nor a lower error would be enough alone: it takes both."
+        return f"neither more zeros nor a lower error is enough alone, and {both}"
+    gains = f"up to {points_text(max(sparser, closer))} at this", f"against {points_text(min(sparser, closer))} for"
     if sparser >= closer:
-        return (
-            f"More zeros would gain most: up to {points_text(sparser)} at this error, "
-            f"against {points_text(closer)} for a lower error at this sparsity."
-        )
-    return (
-        f"A lower error would gain most: up to {points_text(closer)} at this sparsity, "
-        f"against {points_text(sparser)} for more zeros at this error."
-    )
+        which = f"More zeros would gain most: {gains[0]} error ({_error(error)}), {gains[1]} a lower error alone."
+    else:
+        which = f"A lower error would gain most: {gains[0]} sparsity ({_share(sparsity)}), {gains[1]} more zeros alone."
+    return f"{both} {which}"
+
+
+def _missing(points: float) -> str:
+    """Missing points as a person would say them: 0.17, and with a third decimal only where two say little."""
+    return points_text(round(points, 2) if points >= 0.05 else points)
+
+
+def _share(sparsity: float) -> str:
+    """0.990, 0.9664: never more than four decimals, never fewer than three."""
+    return f"{sparsity:.4f}".removesuffix("0")
+
+
+def _error(mse: float) -> str:
+    return f"{mse:.3g}" if mse < 1e3 else f"{mse:,.0f}" if mse < 1e9 else f"{mse:.1e}"
 
 
 def _next_marks(report: Report) -> str:

@@ -158,6 +158,16 @@ def error_for(points: float, sparsity: float, rubric: Rubric) -> float | None:
     return rubric.score.mse_cap * (1 - fit)
 
 
+def sparsity_for(points: float, mse: float, rubric: Rubric) -> float | None:
+    """The lowest sparsity that gives ``points`` at this MSE; None where even nothing but zeros would not be enough."""
+    score = _score_for(points, rubric)
+    reach: float = max(0.0, 1 - mse / rubric.score.mse_cap) ** rubric.score.mse_exponent  # the score without any parameter
+    if reach < score or not reach:
+        return None
+    least: float = (score / reach) ** (1 / rubric.score.sparsity_exponent)
+    return least
+
+
 def _score_for(points: float, rubric: Rubric) -> float:
     return rubric.points.lower + points / rubric.points.max * (rubric.points.upper - rubric.points.lower)
 

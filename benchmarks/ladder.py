@@ -14,6 +14,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
@@ -25,11 +26,12 @@ sys.path[:0] = [str(ROOT)]
 
 from figures import environment, table  # noqa: E402
 
-from grader.report.schema import Calibration  # noqa: E402
+from grader.report.schema import Calibration, MethodReport  # noqa: E402
 from grader.rubric import Rubric, load  # noqa: E402
 
 matplotlib.use("svg")
 from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib.transforms import Bbox  # noqa: E402
 
 PICTURE = Path(__file__).with_name("ladder.svg")
 RUNGS = ROOT / "reference" / "ladder.json"
@@ -87,19 +89,44 @@ def draw(found: Calibration, rules: Rubric) -> None:
     left, error = np.meshgrid(np.geomspace(0.004, 1, 300), np.geomspace(1, 2000, 300))
     points = np.vectorize(lambda s, e: rules.points_of(rules.score_of(e, s)))(1 - left, error)
     levels = [share * rules.points.max for share in (0.2, 0.4, 0.6, 0.8, 0.999)]
-    lines = axes.contour(left, error, points, levels=levels, colors="0.6", linewidths=0.8)
-    axes.clabel(lines, fmt=lambda level: f"{level:.2g} points", fontsize=7)
-    for place, one in enumerate(sorted(graded, key=lambda one: one.sparsity or 0)):
-        place_ = (1 - (one.sparsity or 0), one.mse or 0)
-        axes.plot(*place_, "o", color="#0072b2", markersize=5)
-        axes.annotate(one.name, place_, xytext=(5, 4 if place % 2 else -9), textcoords="offset points", fontsize=7)
+    axes.contour(left, error, points, levels=levels, colors="0.7", linewidths=0.8)
     axes.set(xscale="log", yscale="log", xlabel="sparsity", ylabel="error (MSE)", xlim=(1, 0.004))
     shown = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
     axes.set_xticks([1 - share for share in shown], [f"{share:g}" for share in shown])
     axes.minorticks_off()
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
+    for level in levels:
+        at = float(error[:, 0][np.abs(points[:, 0] - level).argmin()])
+        axes.annotate(
+            f"{level:.2g} points", (0.004, at), xytext=(-2, 3), textcoords="offset points", fontsize=7, color="0.4", ha="right"
+        )
+    for one in graded:
+        axes.plot(*place_of(one), "o", color="#0072b2", markersize=5)
+    figure_.canvas.draw()
+    dots = [axes.transData.transform(place_of(one)) for one in graded]
+    taken = [mark.get_window_extent() for mark in axes.texts] + [Bbox([dot - 4, dot + 4]) for dot in dots]
+    for one in graded:
+        taken.append(labelled(axes, one, taken))
     figure_.savefig(PICTURE, metadata={"Date": None})
+
+
+def place_of(one: MethodReport) -> tuple[float, float]:
+    return 1 - (one.sparsity or 0), one.mse or 0
+
+
+def labelled(axes: plt.Axes, one: MethodReport, taken: Sequence[Bbox]) -> Bbox:
+    """Put a method's name where it covers nothing else; returns the place that is taken now."""
+    at = place_of(one)
+    for align, offset in (("left", (6, -3)), ("right", (-6, -3)), ("center", (0, 6)), ("center", (0, -12)), ("left", (6, -11))):
+        text = axes.annotate(one.name, at, xytext=offset, textcoords="offset points", fontsize=7, ha=align)
+        place = text.get_window_extent()
+        if not any(place.overlaps(other) for other in taken):
+            break
+        text.remove()
+    else:
+        axes.add_artist(text)
+    return place
 
 
 if __name__ == "__main__":

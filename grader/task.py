@@ -243,6 +243,11 @@ def _open_secret(home: Path) -> bytes:
     return bytes.fromhex(text)
 
 
+def pseudonym_key(home: Path) -> bytes:
+    """What a leaderboard's pseudonyms follow from: the same as long as ``home`` keeps its secret, and not the secret itself."""
+    return hmac.digest(_open_secret(home), b"leaderboard pseudonyms", "sha256")
+
+
 def _create_secret(path: Path) -> None:
     with _refused(path, "can't be created"):
         try:

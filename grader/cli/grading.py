@@ -42,9 +42,11 @@ from grader.cli.terminal import (
 from grader.errors import UsageError
 from grader.evaluate import find_device
 from grader.ledger import Ledger
-from grader.records import Graded, Isolation, Upload
+from grader.records import PUBLIC, Graded, Isolation, Picture, Upload
 from grader.report import advice, build, text, write
+from grader.report.rungs import load_ladder
 from grader.report.schema import Grades, Report, to_json
+from grader.report.student_page import Gallery
 from grader.rubric import Rubric
 
 
@@ -61,6 +63,10 @@ def batch(
     isolation: IsolationOption = Isolated.strict,
     fresh: FreshOption = False,
     only: Annotated[list[str] | None, typer.Option(help="Grade this student alone; repeatable.", metavar="STUDENT")] = None,
+    standalone: Annotated[bool, typer.Option("--standalone", help="Each page as one file, for mail and LMS.")] = False,
+    leaderboard: Annotated[
+        bool, typer.Option("--leaderboard", help="Write leaderboard.html for students: pseudonyms and points.")
+    ] = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -69,6 +75,8 @@ def batch(
     Example: grade.py batch submissions/ -o reports/
     """
     rules = rubrics.load(rubric)
+    if leaderboard and not rules.feedback.class_comparison:
+        raise UsageError(f"--leaderboard: {rubric} has feedback.class_comparison false; students may not see the class's points")
     found_device = str(find_device(device or rules.device))
     uploads = _without_reports(intake.find(paths or [Path("submissions")]), out)
     chosen = _chosen(uploads, only)
@@ -82,7 +90,15 @@ def batch(
             graded = grade_all(chosen, bench, workers, fresh, quiet, out)
             graded += _recalled([upload for upload in uploads if upload not in chosen], bench)
             grades = _report(graded, reference, rules, problem.digest, bench)
-        write.write_batch(out, grades, rules)
+        write.write_batch(
+            out,
+            grades,
+            rules,
+            _gallery(graded, reference),
+            load_ladder(task.reference_folder(), rules),
+            standalone=standalone,
+            pseudonym_key=task.pseudonym_key(home_of(rubric)) if leaderboard else None,
+        )
     with answering():
         if as_json:
             print_json(to_json(grades))
@@ -189,6 +205,16 @@ def _report(graded: Sequence[Graded], reference: Graded, rules: Rubric, task_dig
     return build.grades(
         reports, rules, task_digest, bench.sandbox.isolation, batches.environment(bench.evaluator), about_reference
     )
+
+
+def _gallery(graded: Sequence[Graded], reference: Graded) -> Gallery:
+    """What the weights of the public instance look like; pages have none of hidden ones."""
+    drawn = {one.upload.student: _picture(one) for one in graded}
+    return Gallery({student: picture for student, picture in drawn.items() if picture}, _picture(reference))
+
+
+def _picture(graded: Graded) -> Picture | None:
+    return next((outcome.picture for outcome in graded.outcomes if outcome.instance == PUBLIC), None)
 
 
 def _print_table(grades: Grades) -> None:

@@ -24,6 +24,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from markupsafe import Markup
 
 from grader.formulas import PARAMETER_COUNT, PARAMETER_SHAPES
+from grader.picture import EDGES
 from grader.report.text import one_line
 from grader.rubric import Rubric
 
@@ -33,6 +34,8 @@ MAX_BARS = 40
 LEVELS = 5  # lines of equal points between 0 and the maximum
 MAX_SERIES = 6  # lines that colours and shapes tell apart
 LABEL = 80  # characters of a label; longer ones lose their middle
+PER_DECADE = round(1 / math.log10(EDGES[1] / EDGES[0]))  # bins of a picture's histogram
+GAP = 0.5  # decades left free on either side of zero
 NO_ZEROS_LEFT = 0.0005  # the share of parameters that are not zero at the plane's right edge, at the least
 
 ASSETS = Path(__file__).parent / "assets"
@@ -191,11 +194,12 @@ def plane(marks: Sequence[Mark], rubric: Rubric) -> Chart:
 
 def _chosen(marks: Sequence[Mark]) -> list[Mark]:
     """At most MAX_MARKS of them, evenly: students give way first."""
-    named = _evenly([mark for mark in marks if mark.kind != "student"], MAX_MARKS)
-    return named + _evenly([mark for mark in marks if mark.kind == "student"], MAX_MARKS - len(named))
+    named = evenly([mark for mark in marks if mark.kind != "student"], MAX_MARKS)
+    return named + evenly([mark for mark in marks if mark.kind == "student"], MAX_MARKS - len(named))
 
 
-def _evenly(items: Sequence[Item], most: int) -> list[Item]:
+def evenly(items: Sequence[Item], most: int) -> list[Item]:
+    """At most so many of the items, from the first on and equally far apart."""
     return list(items) if len(items) <= most else [items[index * len(items) // most] for index in range(most)]
 
 
@@ -259,6 +263,7 @@ def _stands(name: str, mark: Mark, full: float) -> str:
     return f"{name} at sparsity {_percent(mark.sparsity)} and error {mark.mse:.4g} with {mark.points:.3g} of {full:.3g} points"
 
 
+@lru_cache(maxsize=64)
 def _levels(rubric: Rubric, across: Domain, up: Domain) -> list[Spec]:
     """Lines of equal points with their points at the right edge; the area of full points is tinted."""
     full = rubric.points.max
@@ -424,7 +429,7 @@ def weights_by_index(pictures: Mapping[str, Sampled]) -> Chart:
     nonzero = {label: sorted((i, abs(w)) for i, w in found if w and math.isfinite(w)) for label, found in sampled.items()}
     sizes = [w for found in nonzero.values() for _, w in found] or [1.0]
     up = _figure(max(min(sizes) / 1.3, max(sizes) / 1e7), 2), _figure(1.5 * max(sizes), 2)
-    shown = {label: _evenly(found, MAX_MARKS // len(nonzero)) for label, found in nonzero.items()}
+    shown = {label: evenly(found, MAX_MARKS // len(nonzero)) for label, found in nonzero.items()}
     parts = ["Magnitude of weights that are not zero against their index"]
     for label, found in nonzero.items():
         median = f", median magnitude {statistics.median(w for _, w in found):.3g}" if found else ""
@@ -473,6 +478,92 @@ def _weights_panel(title: str, found: Sequence[tuple[int, float]], up: Domain) -
             ),
         ],
     }
+
+
+def distribution(histograms: Mapping[str, Sequence[int]], id_: str, title: str) -> Chart:
+    """How many weights lie where, with the line of zero between the negative and the positive ones: one panel for each entry.
+
+    ``histograms`` are those of a picture. The axis is logarithmic on both sides of zero, and exact zeros stand in its gap
+    only, so the page must tell how many they are. Counts stand on an axis of square roots: few are seen beside many.
+    """
+    given = {_label(label): counts for label, counts in histograms.items()}
+    folded = [sum(pair) for pair in zip(*(_outwards(counts) for counts in given.values()), strict=True)]
+    used = [place for place, count in enumerate(folded) if count] or [0]
+    low, high = used[0] // PER_DECADE, used[-1] // PER_DECADE + 1  # decades above the smallest edge
+    panels = [_distribution_panel(label, counts, low, high) for label, counts in given.items()]
+    parts = ["How many weights are how large"]
+    for label, counts in given.items():
+        negative, total = sum(counts[: len(counts) // 2]), sum(counts)
+        parts.append(f"{label}: {total:,} not zero, {negative:,} of them negative{_between(counts)}")
+    spec: Spec = {"concat": panels, "spacing": 24} if len(panels) > 1 else {**panels[0], "title": ""}
+    return Chart(id_, title, _sentence(parts, 0), spec)
+
+
+def _outwards(counts: Sequence[int]) -> list[int]:
+    """Counts of both signs by magnitude, the smallest first."""
+    half = len(counts) // 2
+    return [negative + positive for negative, positive in zip(counts[:half][::-1], counts[half:], strict=True)]
+
+
+def magnitudes(counts: Sequence[int]) -> tuple[float, float, float] | None:
+    """About the smallest, the median and the largest |w| of a picture's histogram, None where all are zero."""
+    outwards = _outwards(counts)
+    used = [place for place, count in enumerate(outwards) if count]
+    if not used:
+        return None
+    upto = list(itertools.accumulate(outwards))
+    middle = bisect.bisect_left(upto, upto[-1] / 2)
+    return float(EDGES[used[0]]), math.sqrt(EDGES[middle] * EDGES[middle + 1]), float(EDGES[used[-1] + 1])
+
+
+def size(magnitude: float) -> str:
+    """A weight's magnitude to two digits, in plain notation where that is short: 0.0013, 1,300."""
+    return f"{magnitude:.2g}" if magnitude < 100 else f"{_figure(magnitude, 2):,.0f}"
+
+
+def _between(counts: Sequence[int]) -> str:
+    found = magnitudes(counts)
+    return f", from {size(found[0])} to {size(found[2])} in magnitude" if found else ""
+
+
+def _distribution_panel(title: str, counts: Sequence[int], low: int, high: int) -> Spec:
+    half = len(counts) // 2
+    rows = []
+    for index, number in enumerate(counts):
+        if number:
+            step, sign = (index - half, 1) if index >= half else (half - 1 - index, -1)
+            near, far = (GAP + edge / PER_DECADE - low for edge in (step, step + 1))
+            rows.append({"a": sign * near, "b": sign * far, "n": number, "of": f"{_edge(step, sign)} to {_edge(step + 1, sign)}"})
+    decades = [GAP + step for step in range(high - low + 1)]
+    reach = decades[-1]
+    first = round(math.log10(EDGES[0])) + low
+    power = f"abs(datum.value) - {GAP} + {first}"
+    digits = f"format(pow(10, {power}), {power} > 2 ? '~s' : '~g')"
+    axis = _quantity(
+        "a",
+        {"domain": [-reach, reach], "nice": False},
+        title="weight",
+        values=[*(-place for place in reversed(decades)), 0, *decades],
+        labelExpr=f"datum.value === 0 ? '0' : (datum.value < 0 ? '\u2212' : '') + {digits}",
+        grid=False,
+    )
+    top = {"type": "sqrt", "domain": [0, 1.05 * max(1, *counts)], "nice": False}
+    count = _quantity("n", top, title="weights", tickCount=4, tickMinStep=1, format=",d")
+    tips = [{"field": "of", "title": "weight", "type": "nominal"}, {"field": "n", "title": "how many", "format": ",d"}]
+    return {
+        "title": title,
+        "width": "container",
+        "height": 150,
+        "encoding": {"x": axis},
+        "layer": [
+            _layer(rows, {"type": "bar", "style": "bar", "orient": "vertical"}, x2={"field": "b"}, y=count, tooltip=tips),
+            _layer([{"a": 0}], {"type": "rule", "style": "bound"}),
+        ],
+    }
+
+
+def _edge(step: int, sign: int) -> str:
+    return ("\u2212" if sign < 0 else "") + size(float(EDGES[step]))
 
 
 def layer_sparsity(rows: Mapping[str, Mapping[str, float]]) -> Chart:
@@ -556,7 +647,7 @@ def _bars(id_: str, title: str, rows: Sequence[Row], key: str, axis: Spec, also:
 def sweep_plane(rows: Sequence[Row]) -> Chart:
     """Where settings stand by sparsity and error: the higher the score, the further their colour is from the page's."""
     usable = [row for row in rows if all(_number(row.get(key)) is not None for key in ("mse", "sparsity", "score"))]
-    shown = sorted(_evenly(usable, MAX_MARKS), key=lambda row: _finite(row, "score"))
+    shown = sorted(evenly(usable, MAX_MARKS), key=lambda row: _finite(row, "score"))
     best = max(usable, key=lambda row: _finite(row, "score"), default=None)
     found = [_sweep_row(row) | ({"label": _setting(row), "bold": True} if row is best else {"quiet": True}) for row in shown]
     errors = [_finite(row, "mse") for row in shown]
@@ -586,7 +677,7 @@ def sweep_against(rows: Sequence[Row], parameter: str) -> Chart:
     Where several others vary, a broken line joins the best score at each value. Values that are no numbers get no lines.
     """
     usable = [row for row in rows if _number(row.get("score")) is not None and row.get(parameter) is not None]
-    shown = _evenly(usable, MAX_MARKS)
+    shown = evenly(usable, MAX_MARKS)
     numeric = all(_number(row[parameter]) is not None for row in shown)
     found = [_sweep_row(row) | {"at": row[parameter] if numeric else _value(row[parameter])} for row in shown]
     names = {name for row in shown for name in row} - MEASURED - {parameter}

@@ -18,18 +18,19 @@ from markupsafe import Markup
 
 from grader.report import charts
 from grader.report.advice import Words, explain, points_text
-from grader.report.text import clean
 from grader.rubric import Rubric
 
 HERE = Path(__file__).parent
 STYLE = HERE / "assets" / "report.css"
-INDEX_LOG = 3_000  # characters of each log on the index page, which may hold a thousand submissions
 
 
-def page(template: str, assets: str | None, *, with_charts: bool = False, **values: Any) -> str:
+def page(
+    template: str, assets: str | None, *, with_charts: bool = False, own_scripts: tuple[str, ...] = (), **values: Any
+) -> str:
     """A whole page. ``assets`` is the relative path of their folder; None puts style and scripts into the page itself.
 
-    ``values`` are what the template shows; ``rubric`` must be among them.
+    ``own_scripts`` are the page's own beside those of charts. ``values`` are what the template shows; ``rubric`` must be
+    among them.
     """
     rubric: Rubric = values["rubric"]
 
@@ -43,8 +44,21 @@ def page(template: str, assets: str | None, *, with_charts: bool = False, **valu
     else:
         # Browsers disagree whether 'self' covers a page opened from disk; file: is meaningless on the web.
         values |= {"inline_style": None, "style_source": "'self' file:", "stylesheet": f"{assets}/{STYLE.name}"}
-    scripts = charts.scripts(assets) if with_charts else None
+    scripts = _with_own(charts.scripts(assets), assets, own_scripts) if with_charts else None
     return _environment().get_template(template).render(**values, scripts=scripts, explain=words)
+
+
+def _with_own(found: charts.Scripts, assets: str | None, names: tuple[str, ...]) -> charts.Scripts:
+    """The page's own scripts before those of its charts, because they are small and make it usable."""
+    tags, sources = [], [found.source]
+    for name in names:
+        if assets is not None:
+            tags.append(Markup('<script src="{}/{}" defer></script>\n').format(assets, name))
+            continue
+        text = (HERE / "assets" / name).read_text(encoding="utf-8")
+        tags.append(Markup(f"<script>{text}</script>\n"))
+        sources.append("'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'")
+    return charts.Scripts(Markup("").join([*tags, found.tags]), " ".join(sources))
 
 
 @cache
@@ -56,7 +70,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"points": _points, "percent": _percent, "figure": _figure, "seconds": _seconds, "tail": _tail}
+    environment.filters |= {"points": _points, "percent": _percent, "figure": _figure, "seconds": _seconds}
     return environment
 
 
@@ -80,7 +94,3 @@ def _figure(value: float | None) -> str:
 
 def _seconds(value: float | None) -> str:
     return "–" if value is None else f"{value:.1f} s"
-
-
-def _tail(log: str) -> str:
-    return clean(log, INDEX_LOG)

@@ -12,25 +12,55 @@ from grader.report.class_page import index_page
 from grader.report.csv import gradebook
 from grader.report.html import STYLE
 from grader.report.ladder_pages import Pictures, calibration_page, sweep_page
+from grader.report.leaderboard import leaderboard_page, pseudonyms
+from grader.report.rungs import Ladder
 from grader.report.schema import Calibration, Grades, Sweep, to_json
 from grader.report.student import student_view
-from grader.report.student_page import student_page
+from grader.report.student_page import Gallery, around, student_page
 from grader.rubric import Rubric
 
+NO_PICTURES = Gallery()
 
-def write_batch(out: Path, grades: Grades, rubric: Rubric) -> None:
+
+def write_batch(
+    out: Path,
+    grades: Grades,
+    rubric: Rubric,
+    gallery: Gallery = NO_PICTURES,
+    ladder: Ladder | None = None,
+    *,
+    standalone: bool = False,
+    pseudonym_key: bytes | None = None,
+) -> None:
     """Write assets/, students/, grades.json, gradebook.csv and index.html. Folders of earlier students stay as they are.
 
+    ``standalone`` makes each page one file, without assets/. With a ``pseudonym_key`` there is a leaderboard.html, too.
     Raises GraderError with one sentence where a file can't be written.
     """
     folders = _folders(out, grades)
-    write_text(out / "assets" / STYLE.name, STYLE.read_text(encoding="utf-8"))
+    if not standalone:
+        _write_assets(out)
+    beside = around(grades, rubric, gallery.reference, ladder)
     for report, folder in zip(grades.submissions, folders, strict=True):
         view = student_view(report, rubric)
         write_text(folder / "report.json", to_json(view))
-        write_text(folder / "report.html", student_page(view, grades, rubric))
+        write_text(
+            folder / "report.html",
+            student_page(
+                view,
+                grades,
+                rubric,
+                None if standalone else "../../assets",
+                picture=gallery.students.get(report.student),
+                beside=beside,
+            ),
+        )
     write_text(out / "gradebook.csv", gradebook(grades))
-    write_text(out / "index.html", index_page(grades, rubric))
+    assets = None if standalone else "assets"
+    names = pseudonyms([one.student for one in grades.submissions], pseudonym_key) if pseudonym_key else None
+    write_text(out / "index.html", index_page(grades, rubric, assets, ladder=ladder, pseudonyms=names))
+    if names:
+        write_text(out / "leaderboard.html", leaderboard_page(grades, rubric, names, assets))
     write_text(out / "grades.json", to_json(grades))
 
 
@@ -52,7 +82,7 @@ def write_sweep(out: Path, found: Sweep, rubric: Rubric) -> None:
 
 def _write_assets(out: Path) -> None:
     """The style sheet, and the scripts that draw charts with their licences."""
-    for name in (STYLE.name, *SHIPPED):
+    for name in (STYLE.name, "table.js", *SHIPPED):
         text = (STYLE.parent / name).read_text(encoding="utf-8")
         if not _holds(out / "assets" / name, text):
             write_text(out / "assets" / name, text)

@@ -91,6 +91,7 @@ def test_a_failed_method_stands_in_the_table_and_in_no_tier() -> None:
     found = calibration(BRIDGE, method("late", (0.99, 92.0), (0.99, 92.0), failure="timed_out"))
     assert [(one.name, one.verdict) for one in found.methods] == [("bridge", "graded"), ("late", "timed_out")]
     assert found.methods[1].points == pytest.approx(1.3304 / 2, abs=2e-4)
+    assert found.methods[1].lowest == 0.0
     assert [tier.methods for tier in found.tiers] == [["bridge"]]
     owed = calibration(BRIDGE, method("owed", (0.99, 92.0), (0.99, 92.0), failure="not_graded"))
     assert owed.methods[1].points is None

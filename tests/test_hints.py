@@ -104,6 +104,27 @@ def test_syntax_of_a_newer_python_is_called_so(source: str) -> None:
     assert "whose syntax is older than 3.12's" in hints.syntax_hint(caught.value)
 
 
+def test_the_failing_line_stands_between_its_neighbours(tmp_path: Path) -> None:
+    path = tmp_path / "prune.py"
+    path.write_text(
+        "def prune(model):\n    first = 1\n    return helper(first)\n\n\ndef helper(x):\n    y = x\n    return y / 0\n"
+    )
+    namespace: dict[str, object] = {}
+    exec(compile(path.read_text(), str(path), "exec"), namespace)
+    with pytest.raises(ZeroDivisionError) as caught:
+        namespace["prune"](None)  # type: ignore[operator]
+    trace = failure.describe(caught.value, "prune", tmp_path, "prune.py", ())["traceback"]
+    assert trace.splitlines() == [
+        "prune.py, line 3, in prune",
+        "    return helper(first)",
+        "prune.py, line 8, in helper",
+        "    6 | def helper(x):",
+        "    7 |     y = x",
+        "  > 8 |     return y / 0",
+        "ZeroDivisionError: division by zero",
+    ]
+
+
 def test_an_exception_that_fights_back_still_gets_its_record(tmp_path: Path) -> None:
     class EvilError(AttributeError):
         def __str__(self) -> str:

@@ -312,6 +312,10 @@ def test_the_failing_line_is_marked_and_escaped() -> None:
     page = page_of(failed("public", traceback=TRACE, line=20))
     assert re.findall("<mark>(.*?)</mark>", page) == ["    for layer in &lt;b&gt;model&lt;/b&gt;.features:"]
     assert "What to try:" in page and "line 20 of your file" in page and not specs(page)
+    context = (
+        "prune.py, line 9, in prune\n     8 | x = 1\n  >  9 | y = x / 0\n    10 | return y\nZeroDivisionError: division by zero"
+    )
+    assert re.findall("<mark>(.*?)</mark>", page_of(failed("public", traceback=context))) == ["  &gt;  9 | y = x / 0"]
     syntax = "prune.py, line 3\n    def f(\n         ^\nSyntaxError: '(' was never closed"
     assert "<mark>    def f(</mark>" in page_of(failed("public", "unreadable", traceback=syntax))
 

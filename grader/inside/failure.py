@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import difflib
 import inspect
+import itertools
 import linecache
 import os
 import re
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 from grader.inside import hints
 
 _MESSAGE, _TRACEBACK, _NOTE, _NOTES = 4_000, 24_000, 400, 20  # characters; a record stays far below what the keeper takes
+_AROUND, _SOURCE = 2, 200  # lines of context on both sides of the failing one, and characters of each
 _FIRST_LINES = 500  # characters of an exception that the message repeats; the traceback has all of it
 _MEMORY_WORDS = ("can't allocate memory", "not enough memory", "Cannot allocate memory", "out of memory")
 _CELL = re.compile(r"# cell (\d+) of ['\"](.+)['\"]$")  # what intake writes above each cell of a notebook
@@ -166,9 +168,28 @@ def _syntax_text(frame: _Frame, error: SyntaxError) -> str:
 
 def _traceback_text(frames: Sequence[_Frame], error: BaseException, folder: Path) -> str:
     lines = [f"{frame.place}, in {frame.function}\n    {frame.source}" for frame in frames]
+    if frames and (context := _context(folder, frames[-1])):
+        lines[-1] = f"{frames[-1].place}, in {frames[-1].function}\n{context}"
     if len(lines) > 30:  # deep recursion repeats itself
         lines = [*lines[:10], f"... {len(lines) - 20} more calls ...", *lines[-10:]]
     return "\n".join([*lines, _text(error), *_earlier(error, folder)])
+
+
+def _context(folder: Path, frame: _Frame) -> str:
+    """The failing line between its neighbours, numbered as in what was handed in; empty where the file can't be read."""
+    lines = linecache.getlines(str(folder / frame.file))
+    above = frame.line - int(frame.place.rpartition(" ")[2])  # in a converted notebook, the lines before this cell
+    first, last = max(above + 1, frame.line - _AROUND), min(len(lines), frame.line + _AROUND)
+    around = list(itertools.takewhile(lambda number: not _CELL.search(lines[number - 1].rstrip()), range(first, last + 1)))
+    if frame.line not in around:
+        return ""
+    while not lines[around[-1] - 1].strip():
+        around.pop()
+    width = len(str(around[-1] - above))
+    return "\n".join(
+        f"  {'>' if number == frame.line else ' '} {number - above:{width}} | {lines[number - 1].rstrip()[:_SOURCE]}"
+        for number in around
+    )
 
 
 def _earlier(error: BaseException, folder: Path) -> list[str]:

@@ -56,7 +56,7 @@ def points_under(rubric: Rubric, instances: Sequence[InstanceReport]) -> float |
 
 
 def _method(one: Report, rubric: Rubric, against: Rubric | None, students: int | None) -> MethodReport:
-    points = [rubric.points_of(i.score) for i in one.instances if i.score is not None] or [0.0]
+    points = [0.0 if i.score is None else rubric.points_of(i.score) for i in one.instances]
     owed = one.verdict == "not_graded"
     seconds = [i.seconds for i in one.instances if i.seconds is not None]
     cpu_seconds = [i.cpu_seconds for i in one.instances if i.cpu_seconds is not None]

@@ -24,6 +24,7 @@ SAMPLES = 500  # weights that are drawn against their index, of yours and of the
 CHARTS = ("chart-plane", "chart-distribution", "chart-distribution-layers", "chart-weights")
 CROWD = 600  # marks of the class on each page, which is to stay small and quick
 CORNER = 64  # rows and columns of the mask that are shown large
+ARROW = re.compile(r"  > +\d+ \| ")  # before the failing line among its neighbours
 PLACE = re.compile(r".+, line \d+(, in .+)?$")  # what stands above a line of source in a traceback
 
 
@@ -263,9 +264,10 @@ def _spent(public: InstanceReport, rubric: Rubric) -> Iterator[_Spent]:
 
 
 def _marked(traceback: str) -> Iterator[tuple[str, bool]]:
-    """The traceback's lines, and which of them is the source that failed: the one below the last place."""
+    """The traceback's lines, and which of them is the source that failed: the one with an arrow, or below the last place."""
     lines = traceback.splitlines()
-    places = [at for at, line in enumerate(lines[:-1]) if PLACE.match(line) and lines[at + 1].startswith("    ")]
-    failing = places[-1] + 1 if places else None
+    arrows = [at for at, line in enumerate(lines) if ARROW.match(line)]
+    places = [at + 1 for at, line in enumerate(lines[:-1]) if PLACE.match(line) and lines[at + 1].startswith("    ")]
+    failing = next(iter(arrows[-1:] or places[-1:]), None)
     for at, line in enumerate(lines):
         yield line, at == failing

@@ -183,7 +183,7 @@ def _context(folder: Path, frame: _Frame) -> str:
     around = list(itertools.takewhile(lambda number: not _CELL.search(lines[number - 1].rstrip()), range(first, last + 1)))
     if frame.line not in around:
         return ""
-    while not lines[around[-1] - 1].strip():
+    while around[-1] > frame.line and not lines[around[-1] - 1].strip():
         around.pop()
     width = len(str(around[-1] - above))
     return "\n".join(

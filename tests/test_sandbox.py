@@ -27,6 +27,7 @@ from grader.formulas import PARAMETER_SHAPES
 from grader.nursery import Nursery
 from grader.records import Run, Submission
 from grader.sandbox import PublicData, Sandbox
+from grader.turns import Turns
 
 MIB = 1 << 20
 RULES = rubric.load(Path(__file__).parent.parent / "rubric.yaml")
@@ -320,6 +321,62 @@ def test_signals_that_the_graders_caller_ignores_are_as_usual_inside(data: Publi
         """
         run = opened.run(submission(textwrap.dedent(checks)), data)
         assert verdict(run) == "graded", run.failure
+
+
+HOARDS_PROCESSES = """
+for _ in range(200):
+    try:
+        if os.fork() == 0:
+            time.sleep(20)
+            os._exit(0)
+    except BlockingIOError:
+        break
+time.sleep(3)
+"""
+FORKS = """
+time.sleep(1.5)
+for _ in range(4):
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+"""
+
+
+def test_nobody_fails_for_the_processes_of_a_neighbour(data: PublicData) -> None:
+    """As an ordinary user without namespaces all runs are counted together; elsewhere each has a count of its own."""
+    with sandbox_of(False, processes=24, cpu_seconds=60, wall_seconds=120) as opened, ThreadPoolExecutor() as pool:
+        neighbour = pool.submit(opened.run, submission(HOARDS_PROCESSES), data)
+        honest = opened.run(submission(FORKS), data)
+        assert verdict(honest) == "graded", honest.failure
+        assert verdict(neighbour.result()) == "graded"
+
+
+def test_one_alone_waits_for_the_others_and_they_for_it() -> None:
+    turns, log = Turns(), list[str]()
+    inside, leave = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with turns.beside_others() as had_company:
+            inside.set()
+            leave.wait(30)
+            log.append(f"first, company {had_company()}")
+
+    def alone() -> None:
+        with turns.alone():
+            log.append("alone")
+
+    threads = [threading.Thread(target=first), threading.Thread(target=alone)]
+    threads[0].start()
+    assert inside.wait(30)
+    threads[1].start()
+    assert eventually(lambda: turns._taken)
+    late = threading.Thread(target=lambda: turns.beside_others().__enter__() and log.append("late"))
+    late.start()
+    leave.set()
+    for thread in (*threads, late):
+        thread.join(30)
+    assert log == ["first, company False", "alone", "late"]
 
 
 def test_closing_the_sandbox_ends_its_runs(sandbox: Sandbox, data: PublicData) -> None:

@@ -12,7 +12,7 @@ grade: setup
 test: setup
 	$(RUN) -m pytest -m "not long" $(TESTS)
 
-test-all: setup
+test-all: $(ENV)/.browser
 	$(RUN) -m pytest $(TESTS)
 
 lint: $(ENV)/.lint
@@ -26,6 +26,10 @@ $(ENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and "Python 3.11 or newer is needed, this is %d.%d: make PYTHON=python3.12 ..." % v[:2])'
 	@test -x $(RUN) || $(PYTHON) -m venv $(ENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[packages,test]'
+	@touch $@
+
+$(ENV)/.browser: $(ENV)/.ready
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[packages,test,browser]'
 	@touch $@
 
 $(ENV)/.lint: $(ENV)/.ready

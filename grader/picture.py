@@ -59,7 +59,7 @@ def mask_png(mask: NDArray[np.bool_]) -> bytes:
         (b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 3, 0, 0, 0)),
         (b"PLTE", INK * 2),
         (b"tRNS", b"\x00\xff"),
-        (b"IDAT", zlib.compress(unfiltered.tobytes(), 6)),
+        (b"IDAT", zlib.compress(unfiltered.tobytes(), 1)),
         (b"IEND", b""),
     )
     framed = (struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks)

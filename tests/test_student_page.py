@@ -6,9 +6,7 @@ import base64
 import dataclasses
 import json
 import re
-import shutil
 import struct
-import subprocess
 import zlib
 from pathlib import Path
 from typing import Any
@@ -362,32 +360,3 @@ def test_a_batch_brings_the_scripts_that_its_pages_name(tmp_path: Path) -> None:
     page = (tmp_path / "students/ada/report.html").read_text("utf-8")
     for address in re.findall(r'<(?:script src|link rel="stylesheet" href)="([^"]+)"', page):
         assert (tmp_path / "students/ada" / address).is_file(), address
-
-
-# In a browser
-
-
-@pytest.mark.long
-@pytest.mark.skipif(not shutil.which("chromium"), reason="chromium is not installed (Debian: apt-get install chromium)")
-@pytest.mark.parametrize("verdict", ["graded", "raised"])
-def test_a_typical_page_prints_on_two_sheets(verdict: str, tmp_path: Path) -> None:
-    log = "\n".join(f"epoch {step}: loss {1000 / step}" for step in range(1, 500))
-    outcome = result(0.9, 95.0) if verdict == "graded" else failed("public", traceback=TRACE)
-    outcome = dataclasses.replace(outcome, log=log, seconds=2.0, cpu_seconds=1.0, peak_memory_bytes=1 << 28)
-    report = reported(outcome, result(0.9, 95.0, "hidden-1"), result(0.9, 95.0, "hidden-2"))
-    write.write_batch(tmp_path, batch(report), PLAIN, Gallery({"ada": drawn()}, drawn(1)), LADDER)
-    done = subprocess.run(
-        [
-            "chromium",
-            *"--headless --no-sandbox --disable-gpu --disable-background-networking --disable-component-update".split(),
-            *"--disable-sync --no-first-run --virtual-time-budget=20000 --no-pdf-header-footer".split(),
-            f"--user-data-dir={tmp_path / 'profile'}",
-            f"--print-to-pdf={tmp_path / 'page.pdf'}",
-            (tmp_path / "students/ada/report.html").as_uri(),
-        ],
-        capture_output=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    sheets = len(re.findall(rb"/Type\s*/Page\b", (tmp_path / "page.pdf").read_bytes()))
-    assert 1 <= sheets <= 2

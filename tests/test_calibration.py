@@ -161,6 +161,11 @@ def test_another_rubric_needs_no_new_run(folder: Path, home: Path) -> None:
     (first, *_) = json.loads(done.stdout)["methods"]
     assert first["points"] > first["before"] > 0.7
     assert runs() == before
+    assert done.stderr == ""
+    other = rubric_file(elsewhere, instances={"hidden": 1}, limits={"cpu_seconds": 7})
+    done = run_program("calibrate", "methods", "-o", "out", "--rubric", other, "-q", cwd=folder, home=home)
+    assert "limits differ from rubric.yaml, so methods are run under them" in done.stderr
+    assert len(runs()) > len(before)
 
 
 def test_students_of_a_batch_are_placed_between_the_rungs(folder: Path, home: Path) -> None:

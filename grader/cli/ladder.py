@@ -44,6 +44,7 @@ from grader.rubric import Rubric
 
 COMPARED = ("global_magnitude", "linear_bridge", "optimal_brain_surgeon_finetuned", "best")
 MOST_SETTINGS = 1_000
+NEEDS_A_RUN = ("task", "instances", "limits", "allow")  # what of a rubric no stored measurement can answer
 
 
 MethodsArgument = Annotated[
@@ -85,6 +86,8 @@ def calibrate(
     rules = rubrics.load(rubric)
     other = _to_compare_with(rubric, against)
     other_rules = rubrics.load(other) if other else None
+    if other_rules and (keys := [key for key in NEEDS_A_RUN if getattr(rules, key) != getattr(other_rules, key)]):
+        tell(f"{rubric}: {', '.join(keys)} differ from {other}, so methods are run under them unless that was done before")
     batch = _batch(student_data) if student_data else None
     found_device = str(find_device(device or rules.device))
     uploads = intake.find(paths) if paths else batches.ladder()

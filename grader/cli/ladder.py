@@ -39,7 +39,7 @@ from grader.report import build, write
 from grader.report.calibration import calibrate as calibrated
 from grader.report.calibration import points_under
 from grader.report.schema import Calibration, Grades, InstanceReport, Report, Sweep, to_json
-from grader.report.sweep import best_of, label, setting
+from grader.report.sweep import label, swept
 from grader.rubric import Rubric
 
 COMPARED = ("global_magnitude", "linear_bridge", "optimal_brain_surgeon_finetuned", "best")
@@ -158,28 +158,16 @@ def sweep(
         else:
             with building(quiet) as progress:
                 instances = (task.public(rules, rubric.absolute().parent, home_of(rubric), progress),)
-        forbidden = (home_of(rubric), out, *(own_files(rules, rubric) if hidden else ()))
+        forbidden = (home_of(rubric), out, *own_files(rules, rubric))
         level = isolation or (Practice.strict if hidden else Practice.best)
         with batches.open_bench(
             rules, instances, isolation=level, device=found_device, forbidden=forbidden, ledger=ledger
         ) as bench:
             graded = grade_all(jobs, bench, workers, fresh, quiet, out)
-            confined, environment = bench.sandbox.isolation.level, batches.environment(bench.evaluator)
+            environment = batches.environment(bench.evaluator)
         reports = [build.report(one, rules, None) for one in graded]
-        rows = [setting(values, one, rules) for values, one in zip(settings, reports, strict=True)]
-        found = Sweep(
-            submission=upload.name,
-            sha256=graded[0].sha256,
-            data="hidden" if hidden else "public validation",
-            rubric_digest=rules.digest,
-            grader_version=environment["grader"],
-            environment=environment,
-            isolation=confined,
-            max_points=rules.points.max,
-            parameters=list(dict.fromkeys(name for values in settings for name in values)),
-            settings=rows,
-            best=best_of(rows),
-        )
+        data = "hidden" if hidden else "public validation"
+        found = swept(settings, reports, rules, data=data, environment=environment)
         write.write_sweep(out, found, rules)
     with answering():
         if as_json:

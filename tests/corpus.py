@@ -17,6 +17,7 @@ import glob
 import importlib.metadata
 import os
 import random
+import re
 import secrets
 import shutil
 import signal
@@ -35,13 +36,15 @@ from typing import Any
 import yaml
 
 from grader import batch, pipeline, rubric, task
-from grader.pipeline import Bench
+from grader.evaluate import Samples
+from grader.pipeline import Bench, Station
 from grader.records import LAYERS, Outcome, Upload
 from grader.report import build, write
 from grader.rubric import AllowSection, InstancesSection, LimitsSection, Rubric
 from grader.sandbox import own_uid
 
 FOLDER = Path(__file__).parent / "cases"
+_DIGITS = re.compile(rb"(?=([0-9a-f]{12}))")  # at every place, also within longer runs of them
 _KEYS = {"expect", "stage", "message", "points", "limits", "allow", "packages", "needs", "only", "unsafe", "wants", "otherwise"}
 _SCRATCH_PROCESS = """
 import signal, sys, time
@@ -351,6 +354,7 @@ def run_all(
             with batch.open_bench(
                 rules, problem.instances, isolation="best", device="cpu", forbidden=(home, aim / "hidden"), without=without
             ) as bench:
+                bench = replace(bench, stations=tuple(_shorter(station) for station in bench.stations))
                 found.layers = frozenset(bench.sandbox.isolation.layers)
                 stopped = [case for case in group if case.is_stopped_by(found.layers)]
                 found.unstopped += [case.name for case in group if case not in stopped]
@@ -360,6 +364,12 @@ def run_all(
     found.leftovers = leftovers(before)
     found.seconds = time.monotonic() - started
     return found
+
+
+def _shorter(station: Station) -> Station:
+    """With a tenth of its samples: verdicts don't depend on them, and what measures the same does so on fewer."""
+    few = slice(len(station.samples.inputs) // 10)
+    return replace(station, samples=Samples(station.samples.inputs[few], station.samples.targets[few]))
 
 
 def _run_group(group: Sequence[Case], bench: Bench, aimed_at: Target, place: Path, workers: int, found: Pass) -> None:
@@ -405,11 +415,11 @@ def _hidden_words(problem: task.Task, home: Path, aimed_at: Target) -> list[byte
 
 
 def _leaks(out: Path, hidden: Sequence[bytes]) -> list[str]:
-    """Files for students' eyes that hold something hidden, or the name of another student."""
-    students = {path.name for path in (out / "students").iterdir()}
+    """Files for students' eyes that hold something hidden, or another student's id, which ends in twelve random digits."""
+    students = {path.name.rpartition("-")[2].encode(): path.name for path in (out / "students").iterdir()}
     found = []
     for path in (out / "students").glob("*/*"):
-        content = path.read_bytes()
-        words = [*hidden, *(student.encode() for student in students - {path.parent.name})]
-        found += [f"{path.relative_to(out)} holds {word!r}" for word in words if word in content]
+        content, own = path.read_bytes(), path.parent.name
+        others = {students[digits] for digits in _DIGITS.findall(content) if digits in students} - {own}
+        found += [f"{path.relative_to(out)} holds {word!r}" for word in (*(w for w in hidden if w in content), *others)]
     return found

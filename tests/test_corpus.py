@@ -24,3 +24,14 @@ def test_a_shuffled_batch_of_the_corpus_harms_nobody(without: tuple[str, ...], t
     assert found.cases + len(found.unstopped) == len(corpus.CASES)
     assert found.layers >= ({"namespaces"} - set(without))
     assert not found.unstopped or "namespaces" in without
+
+
+def test_the_scan_for_leaks_finds_them(tmp_path: Path) -> None:
+    pages = {"ada-0123456789ab": b"own ada-0123456789ab, and 00bob-abcdefabcdef9", "bob-abcdefabcdef": b"the word is canary"}
+    for student, content in pages.items():
+        (tmp_path / "students" / student).mkdir(parents=True)
+        (tmp_path / "students" / student / "report.html").write_bytes(content)
+    assert sorted(corpus._leaks(tmp_path, [b"canary"])) == [
+        "students/ada-0123456789ab/report.html holds 'bob-abcdefabcdef'",
+        "students/bob-abcdefabcdef/report.html holds b'canary'",
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,8 +16,7 @@ import torch
 import grader
 from grader.errors import GraderError, UsageError
 from grader.evaluate import Evaluator
-from grader.ledger import Ledger
-from grader.pipeline import Bench, Station, grade, recall
+from grader.pipeline import Bench, Conditions, Station, Store, grade, read, recall
 from grader.records import LAYERS, Graded, Isolation, Upload
 from grader.rubric import Rubric
 from grader.sandbox import SEED, PublicData, Sandbox
@@ -42,7 +41,7 @@ def ladder() -> list[Upload]:
 def grade_reference(bench: Bench) -> Graded:
     """The reference, from the ledger if it was graded before. Where it failed, the installation did: it is run again."""
     upload = reference_upload()
-    known = recall(upload, bench)
+    known = recall(upload, read(upload), bench.conditions, bench.store) if bench.store else None
     return grade(upload, bench, fresh=bool(known and any(outcome.failure for outcome in known.outcomes)))
 
 
@@ -54,7 +53,7 @@ def open_bench(
     isolation: str,
     device: str,
     forbidden: tuple[Path, ...],
-    ledger: Ledger | None = None,
+    store: Store | None = None,
     without: Collection[str] = (),
     standby: bool = True,
 ) -> Iterator[Bench]:
@@ -71,15 +70,21 @@ def open_bench(
         ).__enter__()
     except GraderError as error:
         raise UsageError(f"no sandbox: {error}; {_NOTHING_RUN}") from None
-    stations: list[Station] = []
+    stations: dict[str, Station] = {}
     try:
         if isolation == "strict" and not sandbox.isolation.guards_hidden_data:
             raise UsageError(f"no sandbox: {_what_is_missing(sandbox.isolation)}; {_NOTHING_RUN}")
-        stations += [_station(instance, evaluator) for instance in instances]
-        yield Bench(sandbox, evaluator, tuple(stations), _circumstances(rubric, sandbox, evaluator), ledger)
+        for instance in instances:
+            stations[instance.name] = _station(instance, evaluator)
+        conditions = Conditions(
+            {name: station.digest for name, station in stations.items()},
+            _circumstances(rubric, sandbox.isolation, evaluator),
+            sandbox.isolation,
+        )
+        yield Bench(sandbox, evaluator, stations, conditions, store)
     finally:
         sandbox.close()
-        for station in stations:
+        for station in stations.values():
             os.close(station.data.fd)
 
 
@@ -92,14 +97,11 @@ def _what_is_missing(isolation: Isolation) -> str:
     return f"isolation is {isolation.level}, hidden data needs L2 ({'; '.join(f'{layer}: {lacking[layer]}' for layer in needed)})"
 
 
-def grade_all(
-    uploads: Sequence[Upload], bench: Bench, *, workers: int, fresh: bool, on_graded: Callable[[Graded], None]
-) -> list[Graded]:
-    """Grade all, in student order whoever finishes first. ``on_graded`` is called in this thread after each.
+def grade_all(uploads: Iterable[Upload], bench: Bench, *, workers: int, fresh: bool) -> Iterator[Graded]:
+    """Grade all, and yield each as soon as it is done, whoever finishes first; none of them is held on to.
 
-    A GraderError (the disk is full, say) or Ctrl-C stops the batch; what is in the ledger by then stays there.
+    A GraderError (the disk is full, say), Ctrl-C or closing the iterator stops the batch; what the store has by then stays.
     """
-    graded: dict[str, Graded] = {}
     with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="worker") as pool:
         waiting = iter(uploads)
         running: set[Future[Graded]] = set()
@@ -111,14 +113,11 @@ def grade_all(
                     break
                 # Woken twice a second: a signal that came just before the wait is handled only after it.
                 done, running = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
-                for future in done:
-                    result = future.result()
-                    graded[result.upload.student] = result
-                    on_graded(result)
+                while done:
+                    yield done.pop().result()
         except BaseException:
             bench.sandbox.close()  # ends the runs in flight, which the pool would otherwise wait for
             raise
-    return [graded[upload.student] for upload in uploads]
 
 
 def environment(evaluator: Evaluator) -> dict[str, str]:
@@ -139,12 +138,12 @@ def _station(instance: Instance, evaluator: Evaluator) -> Station:
     return Station(PublicData.of(instance.name, instance.public_arrays()), samples, instance.digest)
 
 
-def _circumstances(rubric: Rubric, sandbox: Sandbox, evaluator: Evaluator) -> dict[str, object]:
+def _circumstances(rubric: Rubric, isolation: Isolation, evaluator: Evaluator) -> dict[str, object]:
     return {
         "limits": rubric.limits.model_dump(mode="json"),
         "allow": rubric.allow.model_dump(mode="json"),
         "seed": SEED,
-        "isolation": sandbox.isolation.level,
+        "isolation": isolation.level,
         "grader": grader.__version__,
         "python": platform.python_version(),
         "torch": torch.__version__,

@@ -17,13 +17,45 @@ from grader.weights import Weights
 
 CHUNK = 512  # samples: the fastest on a CPU, and part of the fixed order of summation
 
+# A matrix with a smaller share of weights that are not zero is multiplied as a sparse one. On one core that is the faster way
+# below about 0.33 in the first layer and 0.55 in the second, whose ten outputs make a thin dense product; in torch's code for
+# processors without AVX2 below 0.15 and 0.22 (``benchmarks/evaluator.py --crossover``). Fixed, on the safe side of both: a choice
+# by the clock would not give the same bits each time.
+SPARSE_FIRST = 1 / 8
+SPARSE_SECOND = 1 / 5
+FEW_INPUTS = 3 / 4  # share of the inputs: where no more are read, leaving the others out saves more than copying costs
+
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """A split on the device, in float64."""
+    """A split on the device, in float64; best laid out as ``upload`` does it, one input's values side by side."""
 
     inputs: torch.Tensor  # (n, 128)
     targets: torch.Tensor  # (n, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class _Network:
+    """What is left of a model when all that can't change its outputs is gone; matrices dense or sparse, in float64."""
+
+    read: torch.Tensor | None  # (inputs,) indices of those that ``first`` takes, None for all
+    first: torch.Tensor  # (units, inputs)
+    first_bias: torch.Tensor  # (units, 1)
+    second: torch.Tensor  # (10, units)
+    second_bias: torch.Tensor  # (10, 1)
+
+    def __call__(self, inputs: torch.Tensor, room: torch.Tensor) -> torch.Tensor:
+        """Outputs (10, n) for inputs (128, n): a row for each unit, as a sparse product adds rows to rows.
+
+        ``room`` (units, at least n) is overwritten: fresh memory for each chunk would cost more than many a product.
+        """
+        if self.read is not None:
+            inputs = inputs.index_select(0, self.read)
+        if self.first.is_sparse:
+            hidden = torch.addmm(self.first_bias, self.first, inputs)
+        else:
+            hidden = torch.addmm(self.first_bias, self.first, inputs, out=room[:, : inputs.shape[1]])
+        return torch.addmm(self.second_bias, self.second, hidden.sigmoid_())
 
 
 class Evaluator:
@@ -45,8 +77,8 @@ class Evaluator:
         return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu"
 
     def upload(self, inputs: NDArray[np.float32], targets: NDArray[np.float32]) -> Samples:
-        to_device = {"device": self.device, "dtype": torch.float64}
-        return Samples(torch.tensor(inputs, **to_device), torch.tensor(targets, **to_device))  # type: ignore[arg-type]
+        """Inputs (n, 128) and targets (n, 10) to the device, stored transposed: then a chunk needs no copy."""
+        return Samples(self._float64(inputs.T).T, self._float64(targets.T).T)
 
     def measure(self, weights: Weights, samples: Samples) -> Measurement:
         """Zeros per layer and squared error per output of the fixed model with these weights."""
@@ -64,21 +96,45 @@ class Evaluator:
 
     def _squared_error(self, weights: Weights, samples: Samples) -> NDArray[np.float64]:
         """Sum over the samples of the squared error of each output, shape (10,)."""
-        alive = (weights["layers.2.weight"] != 0).any(axis=0)  # a unit that no output reads changes nothing
-
-        def on_device(values: NDArray[np.float32]) -> torch.Tensor:
-            return torch.tensor(np.ascontiguousarray(values), device=self.device, dtype=torch.float64)
-
-        first = on_device(weights["layers.0.weight"][alive]).T
-        first_bias = on_device(weights["layers.0.bias"][alive])
-        second = on_device(weights["layers.2.weight"][:, alive]).T
-        second_bias = on_device(weights["layers.2.bias"])
+        network = self._network(weights)
         total = torch.zeros(OUTPUTS, device=self.device, dtype=torch.float64)
+        room = torch.empty(len(network.first_bias), CHUNK, device=self.device, dtype=torch.float64)
         with torch.no_grad():
             for inputs, targets in zip(torch.split(samples.inputs, CHUNK), torch.split(samples.targets, CHUNK), strict=True):
-                hidden = torch.sigmoid(torch.addmm(first_bias, inputs, first))
-                total += (torch.addmm(second_bias, hidden, second) - targets).square_().sum(dim=0)
+                total += (network(inputs.T, room) - targets.T).square_().sum(dim=1)
         return np.asarray(total.cpu().numpy())
+
+    def _network(self, weights: Weights) -> _Network:
+        """The same function without wasted work: no unit that no output reads or that is constant, no input that no unit reads.
+
+        Apart from rounding: sums are in another order. Everything is finite, so a weight of zero adds zero.
+        """
+        first, second = weights["layers.0.weight"], weights["layers.2.weight"]
+        heard, varies = (second != 0).any(axis=0), (first != 0).any(axis=1)
+        constant, living = heard & ~varies, heard & varies
+        second_bias = self._float64(weights["layers.2.bias"][:, None])
+        if constant.any():  # a unit that reads no input is sigmoid(bias) for every sample
+            levels = torch.sigmoid(self._float64(weights["layers.0.bias"][constant, None]))
+            second_bias = torch.addmm(second_bias, self._float64(second[:, constant]), levels)
+        first, second = first[living], second[:, living]
+        read = np.flatnonzero((first != 0).any(axis=0))
+        few = len(read) <= FEW_INPUTS * first.shape[1]
+        return _Network(
+            torch.tensor(read, device=self.device) if few else None,
+            self._matrix(first[:, read] if few else first, SPARSE_FIRST),
+            self._float64(weights["layers.0.bias"][living, None]),
+            self._matrix(second, SPARSE_SECOND),
+            second_bias,
+        )
+
+    def _matrix(self, values: NDArray[np.float32], sparse_below: float) -> torch.Tensor:
+        """On the device; on a CPU sparse where that is faster."""
+        matrix = self._float64(values)
+        sparse = self.device.type == "cpu" and np.count_nonzero(values) < sparse_below * values.size
+        return matrix.to_sparse() if sparse else matrix
+
+    def _float64(self, values: NDArray[np.float32]) -> torch.Tensor:
+        return torch.tensor(np.ascontiguousarray(values), device=self.device, dtype=torch.float64)
 
 
 def find_device(name: str) -> torch.device:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from grader import intake, picture, weights
 from grader.errors import GraderError, SubmissionError
 from grader.evaluate import Evaluator, Samples
-from grader.ledger import Ledger
+from grader.ledger import key_of
 from grader.records import PUBLIC, Failure, Graded, Isolation, Outcome, Run, Stage, Submission, Upload
 from grader.sandbox import PublicData, Sandbox
 
@@ -31,52 +31,94 @@ class Station:
 
 
 @dataclass(frozen=True, slots=True)
+class Conditions:
+    """What the outcomes of a submission depend on besides itself: where these are equal, nothing is run again."""
+
+    instances: Mapping[str, str]  # name -> digest, in the order in which they are run
+    circumstances: Mapping[str, Any]  # limits, versions and whatever else determines a run
+    isolation: Isolation
+
+    def of_run(self, upload: Upload, sha256: str, instance: str) -> dict[str, Any]:
+        """Everything that determines one run of the submission with that digest."""
+        called_with = {"parameters": dict(upload.parameters)} if upload.parameters else {}
+        return {**self.circumstances, **called_with, "submission": sha256, "instance": self.instances[instance]}
+
+
+class Store(Protocol):
+    """Where outcomes are found and kept, each under everything that determines it. Methods may be called from any thread."""
+
+    def find(self, circumstances: Mapping[str, Any]) -> Outcome | None: ...
+
+    def keep(self, student: str, circumstances: Mapping[str, Any], outcome: Outcome) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
 class Bench:
     """All that grading needs besides the submission."""
 
     sandbox: Sandbox
     evaluator: Evaluator
-    stations: tuple[Station, ...]
-    circumstances: dict[str, Any]  # what determines a run besides submission and instance
-    ledger: Ledger | None = None
+    stations: Mapping[str, Station]  # by the instance's name
+    conditions: Conditions
+    store: Store | None = None
 
 
 def grade(upload: Upload, bench: Bench, *, fresh: bool = False) -> Graded:
     """Grade one submission on every instance. Failures become verdicts; GraderError means that no outcome can be kept."""
+    return grade_read(upload, read(upload), bench, fresh=fresh)
 
-    def outcome_on(submission: Submission, station: Station) -> Outcome:
-        found = None if fresh else _recall(upload, submission, station, bench)
-        if found is None:
-            found = _run(upload, submission, station, bench)
-            _keep(upload, submission, station, bench, found)
-        return found
 
-    graded = _on_every_instance(upload, bench, outcome_on)
-    assert graded is not None  # every station had an outcome
+def grade_read(upload: Upload, submission: Submission | Failure, bench: Bench, *, fresh: bool = False) -> Graded:
+    """The same for a submission that was read already, maybe on another machine."""
+
+    def outcome_on(readable: Submission, instance: str) -> Outcome:
+        circumstances = bench.conditions.of_run(upload, readable.sha256, instance)
+        found = bench.store.find(circumstances) if bench.store and not fresh else None
+        if found:
+            return replace(found, instance=instance)
+        made = _run(upload, readable, bench.stations[instance], bench)
+        if bench.store and made.verdict != "not_graded":  # what the grader owes is not kept, so that a rerun tries it again
+            bench.store.keep(upload.student, circumstances, made)
+        return made
+
+    graded = _on_every_instance(upload, submission, bench.conditions, outcome_on)
+    assert graded is not None  # every instance had an outcome
     return graded
 
 
-def recall(upload: Upload, bench: Bench) -> Graded | None:
-    """The submission as the ledger has it, without running anything; None unless every instance is there."""
-    return _on_every_instance(upload, bench, lambda submission, station: _recall(upload, submission, station, bench))
+def recall(upload: Upload, submission: Submission | Failure, conditions: Conditions, store: Store) -> Graded | None:
+    """The submission as the store has it, without running anything; None unless every instance is there."""
+
+    def outcome_on(readable: Submission, instance: str) -> Outcome | None:
+        found = store.find(conditions.of_run(upload, readable.sha256, instance))
+        return replace(found, instance=instance) if found else None
+
+    return _on_every_instance(upload, submission, conditions, outcome_on)
 
 
 def _on_every_instance(
-    upload: Upload, bench: Bench, outcome_on: Callable[[Submission, Station], Outcome | None]
+    upload: Upload,
+    submission: Submission | Failure,
+    conditions: Conditions,
+    outcome_on: Callable[[Submission, str], Outcome | None],
 ) -> Graded | None:
     """What ``outcome_on`` says of each instance in turn, up to one that settles the rest; None once it knows of none."""
-    submission = _read(upload)
-    if isinstance(submission, Failure):
-        return _nowhere(upload, submission, bench)
+    isolation = conditions.isolation
+    if isinstance(submission, Failure):  # it could not be read, and so failed on every instance
+        nowhere = tuple(_failed(instance, submission) for instance in conditions.instances)
+        return Graded(upload, intake.digest_of(upload), nowhere, isolation=isolation.level)
     outcomes: list[Outcome] = []
-    for station in bench.stations:
+    keys: list[str | None] = []
+    for instance in conditions.instances:
         ended = _ends_submission(outcomes[-1]) if outcomes else None
-        outcome = _failed(station, ended) if ended else outcome_on(submission, station)
+        outcome = _failed(instance, ended) if ended else outcome_on(submission, instance)
         if outcome is None:
             return None
+        is_kept = not ended and outcome.verdict != "not_graded"
+        keys.append(key_of(conditions.of_run(upload, submission.sha256, instance)) if is_kept else None)
         outcomes.append(outcome)
-    isolation = bench.sandbox.isolation
-    return Graded(upload, submission.sha256, tuple(outcomes), (*submission.notes, *_caveats(isolation)), isolation.level)
+    notes = (*submission.notes, *_caveats(isolation))
+    return Graded(upload, submission.sha256, tuple(outcomes), tuple(keys), notes, isolation.level)
 
 
 def _caveats(isolation: Isolation) -> tuple[str, ...]:
@@ -87,12 +129,8 @@ def _caveats(isolation: Isolation) -> tuple[str, ...]:
     return (f"run with isolation {isolation.level}, below the L2 that hidden data needs (missing: {lacking}): for practice only",)
 
 
-def _recall(upload: Upload, submission: Submission, station: Station, bench: Bench) -> Outcome | None:
-    found = bench.ledger.find(_circumstances(upload, submission, station, bench)) if bench.ledger else None
-    return replace(found, instance=station.name) if found else None
-
-
-def _read(upload: Upload) -> Submission | Failure:
+def read(upload: Upload) -> Submission | Failure:
+    """The submission's files, or why it has none that can be graded."""
     try:
         return intake.read(upload)
     except SubmissionError as unreadable:
@@ -101,18 +139,12 @@ def _read(upload: Upload) -> Submission | Failure:
         return _owed(ours, "unpack")
 
 
-def _nowhere(upload: Upload, failure: Failure, bench: Bench) -> Graded:
-    """A submission that could not be read, and so failed on every instance."""
-    outcomes = tuple(_failed(station, failure) for station in bench.stations)
-    return Graded(upload, intake.digest_of(upload), outcomes, isolation=bench.sandbox.isolation.level)
-
-
 def _run(upload: Upload, submission: Submission, station: Station, bench: Bench) -> Outcome:
     """One instance. Whatever goes wrong in the grader is never the student's fault, and never stops the batch."""
     try:
         return _measured(_attempt(upload, submission, station, bench), station, bench)
     except Exception as ours:
-        return _failed(station, _owed(ours, "evaluate"))
+        return _failed(station.name, _owed(ours, "evaluate"))
 
 
 def _measured(run: Run, station: Station, bench: Bench) -> Outcome:
@@ -167,19 +199,8 @@ def _owed(error: Exception, stage: Stage) -> Failure:
     return Failure("not_graded", stage, f"the grader failed: {what}; grade it again")
 
 
-def _failed(station: Station, failure: Failure) -> Outcome:
-    return Outcome(station.name, None, failure, graded_at=_now())
-
-
-def _keep(upload: Upload, submission: Submission, station: Station, bench: Bench, outcome: Outcome) -> None:
-    """What the grader owes is not kept, so that a rerun tries it again."""
-    if bench.ledger and outcome.verdict != "not_graded":
-        bench.ledger.keep(upload.student, _circumstances(upload, submission, station, bench), outcome)
-
-
-def _circumstances(upload: Upload, submission: Submission, station: Station, bench: Bench) -> dict[str, Any]:
-    called_with = {"parameters": dict(upload.parameters)} if upload.parameters else {}
-    return {**bench.circumstances, **called_with, "submission": submission.sha256, "instance": station.digest}
+def _failed(instance: str, failure: Failure) -> Outcome:
+    return Outcome(instance, None, failure, graded_at=_now())
 
 
 def _now() -> str:

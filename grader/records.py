@@ -146,10 +146,24 @@ class Graded:
     upload: Upload
     sha256: str | None  # None when the bytes could not be read
     outcomes: tuple[Outcome, ...]
+    keys: tuple[str | None, ...] = ()  # under which the ledger has each outcome; None for one without a run of its own
     notes: tuple[str, ...] = ()
     isolation: str = ""  # the level under which it ran; see Isolation
     name: str = ""  # roster name, where there is a roster
     email: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What belongs to a batch besides its submissions, so that it can be marked again without them."""
+
+    students: tuple[str, ...]
+    rubric: str  # as JSON; its task, instances, limits and allow are what was measured
+    task_digest: str
+    environment: Mapping[str, str]  # versions that a measurement may depend on
+    isolation: Isolation
+    standalone: bool = False  # pages that are one file each
+    leaderboard: bool = False
 
 
 @dataclass(frozen=True, slots=True)

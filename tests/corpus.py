@@ -354,7 +354,7 @@ def run_all(
             with batch.open_bench(
                 rules, problem.instances, isolation="best", device="cpu", forbidden=(home, aim / "hidden"), without=without
             ) as bench:
-                bench = replace(bench, stations=tuple(_shorter(station) for station in bench.stations))
+                bench = replace(bench, stations={name: _shorter(station) for name, station in bench.stations.items()})
                 found.layers = frozenset(bench.sandbox.isolation.layers)
                 stopped = [case for case in group if case.is_stopped_by(found.layers)]
                 found.unstopped += [case.name for case in group if case not in stopped]
@@ -380,7 +380,7 @@ def _run_group(group: Sequence[Case], bench: Bench, aimed_at: Target, place: Pat
     uploads = [hand_in(case, aimed_at, place / student, student) for student, case in by_student.items()]
     for upload in bystanders:
         uploads.insert(random.Random(found.seed).randrange(len(uploads) + 1), upload)
-    graded = batch.grade_all(uploads, bench, workers=workers, fresh=False, on_graded=lambda one: None)
+    graded = list(batch.grade_all(uploads, bench, workers=workers, fresh=False))
     reports = []
     for one in graded:
         (outcome,) = one.outcomes

@@ -84,7 +84,7 @@ def batch(
         problem = prepare_task(rules, rubric, quiet)
         forbidden = (home_of(rubric), out, *own_files(rules, rubric))
         with batches.open_bench(
-            rules, problem.instances, isolation=isolation, device=found_device, forbidden=forbidden, ledger=ledger
+            rules, problem.instances, isolation=isolation, device=found_device, forbidden=forbidden, store=ledger
         ) as bench:
             reference = batches.grade_reference(bench)
             graded = grade_all(chosen, bench, workers, fresh, quiet, out)
@@ -191,7 +191,10 @@ def _without_reports(uploads: Sequence[Upload], out: Path) -> list[Upload]:
 
 def _recalled(uploads: Sequence[Upload], bench: pipeline.Bench) -> list[Graded]:
     """Those that --only left out, as far as they have been graded before."""
-    found = [known for upload in uploads if (known := pipeline.recall(upload, bench))]
+    store = bench.store
+    assert store is not None  # a batch keeps its outcomes
+    every = (pipeline.recall(upload, pipeline.read(upload), bench.conditions, store) for upload in uploads)
+    found = [known for known in every if known]
     if len(found) < len(uploads):
         tell(f"{len(uploads) - len(found)} more submissions have no results yet; run without --only to grade them")
     return found

@@ -97,7 +97,7 @@ def calibrate(
         problem = prepare_task(rules, other or rubric, quiet)
         forbidden = (home, out, *own_files(rules, rubric))
         with batches.open_bench(
-            rules, problem.instances, isolation=isolation, device=found_device, forbidden=forbidden, ledger=ledger
+            rules, problem.instances, isolation=isolation, device=found_device, forbidden=forbidden, store=ledger
         ) as bench:
             graded = grade_all(uploads, bench, workers, fresh, quiet, out)
             reports = [build.report(one, rules, None) for one in graded]
@@ -161,7 +161,7 @@ def sweep(
         forbidden = (home_of(rubric), out, *own_files(rules, rubric))
         level = isolation or (Practice.strict if hidden else Practice.best)
         with batches.open_bench(
-            rules, instances, isolation=level, device=found_device, forbidden=forbidden, ledger=ledger
+            rules, instances, isolation=level, device=found_device, forbidden=forbidden, store=ledger
         ) as bench:
             graded = grade_all(jobs, bench, workers, fresh, quiet, out)
             environment = batches.environment(bench.evaluator)

@@ -36,15 +36,16 @@ def grade_all(
     with Progress(*columns, console=messages, disable=not live, transient=True) as progress:
         row = progress.add_task("grading", total=len(uploads))
 
-        def on_graded(graded: Graded) -> None:
-            progress.update(row, advance=1, description=f"graded {shown(graded.upload.student, 40)}")
-            if not live and not quiet:
-                verdict = next((o.verdict for o in graded.outcomes if o.verdict != "graded"), "graded")
-                tell(f"{shown(graded.upload.student, 60)}: {verdict}")
-
+        several = workers or len(os.sched_getaffinity(0))
+        done: dict[str, Graded] = {}
         try:
-            several = workers or len(os.sched_getaffinity(0))
-            return batches.grade_all(uploads, bench, workers=several, fresh=fresh, on_graded=on_graded)
+            for graded in batches.grade_all(uploads, bench, workers=several, fresh=fresh):
+                done[graded.upload.student] = graded
+                progress.update(row, advance=1, description=f"graded {shown(graded.upload.student, 40)}")
+                if not live and not quiet:
+                    verdict = next((o.verdict for o in graded.outcomes if o.verdict != "graded"), "graded")
+                    tell(f"{shown(graded.upload.student, 60)}: {verdict}")
         except Stopped:
             tell(f"what was graded so far is safe in {out}")
             raise
+    return [done[upload.student] for upload in uploads]

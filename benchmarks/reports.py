@@ -22,12 +22,11 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import browser as synthetic  # noqa: E402
+from classes import around_of, class_page, write_class  # noqa: E402
 from figures import environment, table  # noqa: E402
 
-from grader.report import write  # noqa: E402
-from grader.report.class_page import index_page  # noqa: E402
 from grader.report.student import student_view  # noqa: E402
-from grader.report.student_page import Gallery, around, student_page  # noqa: E402
+from grader.report.student_page import Gallery, student_page  # noqa: E402
 from grader.rubric import Rubric  # noqa: E402
 
 PAGES, VISITS = 50, 5
@@ -48,7 +47,7 @@ def main() -> None:
     students: int = parser.parse_args().students
     rubric, ladder = Rubric(), synthetic.ladder()
     grades = synthetic.grades_of(synthetic.large_class(students), rubric)
-    beside = around(grades, rubric, synthetic.drawn(1), ladder)
+    beside = around_of(grades, rubric, synthetic.drawn(1), ladder)
     picture = synthetic.drawn(2)
     reports = [one for one in grades.submissions if one.verdict == "graded"][:PAGES]
 
@@ -57,7 +56,7 @@ def main() -> None:
         return student_page(view, grades, rubric, picture=picture, beside=beside)
 
     def whole_class(_: int) -> str:
-        return index_page(grades, rubric, ladder=ladder)
+        return class_page(grades, rubric, ladder=ladder)
 
     rows = [
         ("one student page, CPU", f"{cpu_milliseconds(one_student, PAGES):.1f} ms", "8 ms"),
@@ -66,7 +65,7 @@ def main() -> None:
         (f"class page of {students:,}", kilobytes(whole_class(0)), ""),
     ]
     with tempfile.TemporaryDirectory(prefix="reports-") as name:
-        write.write_batch(Path(name), grades, rubric, Gallery(), ladder)
+        write_class(Path(name), grades, rubric, Gallery(), ladder)
         interactive, drawn = in_chromium(Path(name) / "index.html") if synthetic.CHROMIUM else ([], [])
     if interactive:
         rows.append((f"class page of {students:,}, interactive", f"{statistics.median(interactive):,.0f} ms", "1,500 ms"))

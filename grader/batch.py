@@ -5,22 +5,26 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from threading import BoundedSemaphore
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 import grader
 from grader.errors import GraderError, UsageError
-from grader.evaluate import Evaluator
 from grader.pipeline import Bench, Conditions, Station, Store, grade, read, recall
 from grader.records import LAYERS, Graded, Isolation, Upload
 from grader.rubric import Rubric
 from grader.sandbox import SEED, PublicData, Sandbox
 from grader.task import Instance, reference_folder
+
+if TYPE_CHECKING:
+    from grader.evaluate import Evaluator
 
 REFERENCE = "linear_bridge"  # of the ladder's methods, the one that every submission is compared with
 _NOTHING_RUN = "nothing was run (see `grade.py doctor`)"
@@ -62,16 +66,10 @@ def open_bench(
     ``isolation`` is "strict", "best" (whatever the machine offers) or "none" (practice on one's own code). Raises UsageError
     where it is "strict" and this machine can't confine submissions well enough.
     """
-    torch.set_num_threads(1)  # workers are threads; and a fixed order of summation gives the same bits each time
-    evaluator = Evaluator(device)
-    try:
-        sandbox = Sandbox(
-            rubric, forbidden=forbidden, without=LAYERS if isolation == "none" else without, standby=standby
-        ).__enter__()
-    except GraderError as error:
-        raise UsageError(f"no sandbox: {error}; {_NOTHING_RUN}") from None
+    sandbox = Sandbox(rubric, forbidden=forbidden, without=LAYERS if isolation == "none" else without, standby=standby)
     stations: dict[str, Station] = {}
     try:
+        evaluator = _opened(sandbox, device)
         if isolation == "strict" and not sandbox.isolation.guards_hidden_data:
             raise UsageError(f"no sandbox: {_what_is_missing(sandbox.isolation)}; {_NOTHING_RUN}")
         for instance in instances:
@@ -88,6 +86,19 @@ def open_bench(
             os.close(station.data.fd)
 
 
+def _opened(sandbox: Sandbox, device: str) -> Evaluator:
+    """Opens the sandbox, whose nursery imports torch, and at the same time imports it here."""
+    with ThreadPoolExecutor(1) as beside:
+        opening = beside.submit(sandbox.__enter__)
+        from grader.evaluate import Evaluator
+
+        try:
+            opening.result()
+        except GraderError as error:
+            raise UsageError(f"no sandbox: {error}; {_NOTHING_RUN}") from None
+    return Evaluator(device)
+
+
 def _what_is_missing(isolation: Isolation) -> str:
     """Why hidden data is refused, in one sentence."""
     lacking = isolation.missing
@@ -97,17 +108,20 @@ def _what_is_missing(isolation: Isolation) -> str:
     return f"isolation is {isolation.level}, hidden data needs L2 ({'; '.join(f'{layer}: {lacking[layer]}' for layer in needed)})"
 
 
-def grade_all(uploads: Iterable[Upload], bench: Bench, *, workers: int, fresh: bool) -> Iterator[Graded]:
+def grade_all(uploads: Iterable[Upload], bench: Bench, *, workers: int, fresh: bool) -> Generator[Graded, None, None]:
     """Grade all, and yield each as soon as it is done, whoever finishes first; none of them is held on to.
 
-    A GraderError (the disk is full, say), Ctrl-C or closing the iterator stops the batch; what the store has by then stays.
+    ``workers`` submissions run at a time, and another one may be evaluated meanwhile. A GraderError (the disk is full, say),
+    Ctrl-C or closing the iterator stops the batch; what the store has by then stays.
     """
-    with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="worker") as pool:
+    bench = replace(bench, slots=BoundedSemaphore(workers))
+    threads = workers + 1
+    with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="worker") as pool:
         waiting = iter(uploads)
         running: set[Future[Graded]] = set()
         try:
             while True:
-                while len(running) < workers and (upload := next(waiting, None)):
+                while len(running) < threads and (upload := next(waiting, None)):
                     running.add(pool.submit(grade, upload, bench, fresh=fresh))
                 if not running:
                     break
@@ -125,7 +139,7 @@ def environment(evaluator: Evaluator) -> dict[str, str]:
     return {
         "grader": grader.__version__,
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": evaluator.torch_version,
         "numpy": np.__version__,
         "device": evaluator.name,
         "machine": platform.machine(),
@@ -146,7 +160,7 @@ def _circumstances(rubric: Rubric, isolation: Isolation, evaluator: Evaluator) -
         "isolation": isolation.level,
         "grader": grader.__version__,
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": evaluator.torch_version,
         "packages": {name: _installed_version(name) for name in rubric.allow.packages},
         "device": evaluator.device.type,
     }

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from grader.errors import GraderError, UsageError
 from grader.formulas import OUTPUTS, PARAMETER_COUNT, PARAMETER_SHAPES
 from grader.records import LayerCount, Measurement
+from grader.rubric import DEVICES
 from grader.weights import Weights
 
 CHUNK = 512  # samples: the fastest on a CPU, and part of the fixed order of summation
@@ -66,11 +67,16 @@ class Evaluator:
 
         Raises UsageError where this machine has no such device, GraderError where it has one that fails.
         """
+        torch.set_num_threads(1)  # callers are threads; and a fixed order of summation gives the same bits each time
         self.device = find_device(device)
         try:
             torch.zeros(1, device=self.device)
         except (RuntimeError, AssertionError) as error:
             raise GraderError(f"the device {str(self.device)!r} can't be used: {str(error).splitlines()[0]}") from None
+
+    @property
+    def torch_version(self) -> str:
+        return torch.__version__
 
     @property
     def name(self) -> str:
@@ -139,7 +145,7 @@ class Evaluator:
 
 def find_device(name: str) -> torch.device:
     """The device that ``auto``, ``cpu``, ``cuda`` or ``cuda:N`` means here. Raises UsageError where there is none."""
-    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", name):
+    if not re.fullmatch(DEVICES, name):
         raise UsageError(f"the device is {name!r}, expected auto, cpu, cuda or cuda:N")
     there = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name.startswith("cuda") and int(name.partition(":")[2] or 0) >= there:

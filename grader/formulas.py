@@ -9,11 +9,13 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterable
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    import torch  # takes seconds, so each function imports it for itself: the shapes and the score do without it
 
 INPUTS, HIDDEN_UNITS, OUTPUTS = 128, 1024, 10
 
@@ -32,6 +34,8 @@ def count_zeros(values: torch.Tensor) -> int:
 
     Counted on the bits of the float32 value, because comparing with 0 calls a denormal zero where denormals are flushed.
     """
+    import torch
+
     bits = values.detach().to("cpu", torch.float32).contiguous().view(torch.int32)
     return int(((bits & 0x7FFFFFFF) == 0).sum())
 
@@ -57,6 +61,8 @@ def compute_error(model: torch.nn.Module, data_loader: Iterable[tuple[torch.Tens
     ``data_loader`` yields (inputs, targets). Infinite where an output is NaN or infinite, or where there is no sample.
     A model that cannot be copied to float64 is evaluated as it is, and left in the mode it was in.
     """
+    import torch
+
     try:
         evaluated, dtype = copy.deepcopy(model).double(), torch.float64
     except Exception:  # non-leaf weights of torch.nn.utils.prune, scripted or quantised models

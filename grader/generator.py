@@ -15,12 +15,16 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from grader.formulas import HIDDEN_UNITS, INPUTS, OUTPUTS, PARAMETER_SHAPES
+
+if TYPE_CHECKING:
+    import torch  # takes seconds; where all instances are built already, it is never needed here
 
 VERSION = "1"
 
@@ -124,14 +128,14 @@ def _linear_fit(inputs: Float64, targets: Float64) -> tuple[Float64, Float64]:
     """Least-squares slope (128, outputs) and intercept, by normal equations: ten times faster than lstsq, as exact here."""
     design = np.hstack([inputs, np.ones((len(inputs), 1))])
     left, right = _product(design.T, design), _product(design.T, targets)
-    with _one_thread():
+    with _one_thread() as torch:
         solution: Float64 = torch.linalg.solve(torch.from_numpy(left), torch.from_numpy(right)).numpy()
     return solution[:-1], solution[-1]
 
 
 def _product(left: Float64, right: Float64) -> Float64:
     """Matrix product on one thread: numpy's own depends in its last bits on how many threads its BLAS was given."""
-    with _one_thread():
+    with _one_thread() as torch:
         product: Float64 = (torch.from_numpy(left) @ torch.from_numpy(right)).numpy()
     return product
 
@@ -152,12 +156,14 @@ def train_model(
     Returns the four parameters by name, in model order. Deterministic on one kind of machine: one thread, own random
     streams. ``progress`` is called after each epoch with the share that is done, 0 to 1.
     """
-    with _one_thread(), torch.no_grad():
+    with _one_thread() as torch, torch.no_grad():
         return _train(seed, torch.from_numpy(inputs), torch.from_numpy(targets), progress)
 
 
 def _train(seed: int, inputs: torch.Tensor, targets: torch.Tensor, progress: Callable[[float], None]) -> dict[str, Float32]:
     """Adam on the standardised targets, with decoupled weight decay on the two matrices; gradients written out by hand."""
+    import torch
+
     target_mean = targets.mean(dim=0)
     scaled = (targets - target_mean) / TARGET_SCALE
     w1, b1, w2, b2 = parameters = _initial_parameters(seed)
@@ -187,6 +193,8 @@ def _train(seed: int, inputs: torch.Tensor, targets: torch.Tensor, progress: Cal
 
 def _initial_parameters(seed: int) -> list[torch.Tensor]:
     """PyTorch's default initialisation of the two linear layers, from the seed's own stream."""
+    import torch
+
     draw = stream(seed, MODEL_INIT)
     bounds = {"layers.0": 1.0 / math.sqrt(INPUTS), "layers.2": 1.0 / math.sqrt(HIDDEN_UNITS)}
     return [
@@ -202,11 +210,13 @@ def learning_rate(step: int, steps: int) -> float:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    """Two threads sum in another order, and training amplifies the last bit into other weights."""
+def _one_thread() -> Iterator[ModuleType]:
+    """torch on one thread: two sum in another order, and training amplifies the last bit into other weights."""
+    import torch
+
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        yield torch
     finally:
         torch.set_num_threads(before)

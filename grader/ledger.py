@@ -1,4 +1,10 @@
-"""Every outcome once, on disk, before it is shown: what a grader killed at any moment has finished is never run again."""
+"""Every outcome once, on disk, before it is shown: what a grader killed at any moment has finished is never run again.
+
+Three tables: ``runs`` holds each outcome under everything that determines it; ``submissions`` says which of them a student's
+submission consists of, and ``batch`` what belongs to all of them, so that a batch can be marked and reported again from the
+ledger alone. Weights are not kept: of each instance their SHA-256, of the public one what pages draw of them.
+Other processes may read it while a batch runs.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +13,9 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -17,19 +24,35 @@ from typing import Any, Self
 from pydantic import TypeAdapter, ValidationError
 
 from grader.errors import GraderError, UsageError
-from grader.records import Outcome
+from grader.records import Batch, Graded, Outcome, Picture
 
+REFERENCE = ""  # stands for a student's id where the reference solution is meant: no student can have it
 _OUTCOME = TypeAdapter(Outcome)
-_VERSION = 1  # of the table below, kept in the file
+_PICTURE = TypeAdapter(Picture)
+_GRADED = TypeAdapter(Graded)
+_BATCH = TypeAdapter(Batch)
+_WHOLE, _MARKED = "log, picture", "'', NULL"  # columns beside the outcome: all there is, or what marks need
+_VERSION = 2  # of the tables below, kept in the file
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
     key TEXT PRIMARY KEY,          -- SHA-256 of everything that determines the run
     student TEXT NOT NULL,
     instance TEXT NOT NULL,
     circumstances TEXT NOT NULL,   -- what the key was made of, as JSON
-    outcome TEXT NOT NULL,         -- records.Outcome, as JSON
+    outcome TEXT NOT NULL,         -- records.Outcome without log and picture, as JSON
+    log TEXT NOT NULL,
+    picture TEXT,                  -- records.Picture, as JSON
     committed_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
-)
+);
+CREATE TABLE IF NOT EXISTS submissions (
+    student TEXT PRIMARY KEY,      -- '' for the reference solution
+    conditions TEXT NOT NULL,      -- records.Batch.conditions, under which it was graded
+    graded TEXT NOT NULL           -- records.Graded, as JSON, with those outcomes alone that are no runs
+);
+CREATE TABLE IF NOT EXISTS batch (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    record TEXT NOT NULL           -- records.Batch, as JSON
+);
 """
 
 
@@ -69,11 +92,12 @@ class Ledger:
 
     def _prepare(self) -> None:
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        if version > _VERSION:
-            raise UsageError(f"{self._path}: written by a newer version of the grader; name another folder with --out")
+        if version not in (0, _VERSION):
+            age = "a newer" if version > _VERSION else "an older"
+            raise UsageError(f"{self._path}: written by {age} version of the grader; name another folder with --out")
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=FULL")
-        self._connection.execute(_SCHEMA)
+        self._connection.executescript(_SCHEMA)
         self._connection.execute(f"PRAGMA user_version={_VERSION}")
 
     def __enter__(self) -> Self:
@@ -88,14 +112,11 @@ class Ledger:
             connection.close()
         os.close(self._lock)
 
+    # --- runs ---------------------------------------------------------------------------------------------------------
+
     def find(self, circumstances: Mapping[str, Any]) -> Outcome | None:
         """The stored outcome of exactly this run, if there is one."""
-        with self._threads, self._explained():
-            row = self._connection.execute("SELECT outcome FROM runs WHERE key = ?", (key_of(circumstances),)).fetchone()
-        try:
-            return _OUTCOME.validate_json(row[0]) if row else None
-        except ValidationError:
-            return None  # written by another version: run it again
+        return self._outcome(key_of(circumstances), whole=True)
 
     def keep(self, student: str, circumstances: Mapping[str, Any], outcome: Outcome) -> None:
         """Commit an outcome to disk. Raises GraderError where the disk does not take it."""
@@ -104,12 +125,79 @@ class Ledger:
             student,
             outcome.instance,
             json.dumps(circumstances, sort_keys=True),
-            _OUTCOME.dump_json(outcome).decode(),
+            _OUTCOME.dump_json(replace(outcome, log="", picture=None)).decode(),
+            outcome.log,
+            _PICTURE.dump_json(outcome.picture).decode() if outcome.picture else None,
         )
+        columns = "key, student, instance, circumstances, outcome, log, picture"
+        self._write(f"INSERT OR REPLACE INTO runs ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+
+    def _outcome(self, key: str, *, whole: bool) -> Outcome | None:
+        """``whole``: with log and picture. None where there is none, or another version has written it: run it again."""
+        row = self._read(f"SELECT outcome, {_WHOLE if whole else _MARKED} FROM runs WHERE key = ?", key)
+        if row is None:
+            return None
+        try:
+            picture = _PICTURE.validate_json(row[2]) if row[2] else None
+            return replace(_OUTCOME.validate_json(row[0]), log=row[1], picture=picture)
+        except ValidationError:
+            return None
+
+    # --- the batch that they belong to ----------------------------------------------------------------------------------
+
+    def record(self, graded: Graded, batch: Batch, student: str | None = None) -> None:
+        """Which runs the submission of ``student`` (if not its upload's) consists of. Those runs must have been kept."""
+        others = [outcome for outcome, key in zip(graded.outcomes, graded.keys, strict=True) if key is None]
+        line = _GRADED.dump_json(replace(graded, outcomes=tuple(others))).decode()
+        row = (graded.upload.student if student is None else student, batch.conditions, line)
+        self._write("INSERT OR REPLACE INTO submissions (student, conditions, graded) VALUES (?, ?, ?)", row)
+
+    def forget(self, student: str) -> None:
+        """What was recorded of a student who has handed in something else since. The runs stay."""
+        self._write("DELETE FROM submissions WHERE student = ?", (student,))
+
+    def graded(self, student: str, batch: Batch, *, whole: bool = True) -> Graded | None:
+        """The submission of ``student`` in that batch with all its outcomes; None where it is not graded yet.
+
+        ``whole`` means with logs and pictures, which marks don't need.
+        """
+        query = "SELECT graded FROM submissions WHERE student = ? AND conditions = ?"
+        row = self._read(query, student, batch.conditions)
+        if row is None:
+            return None
+        try:
+            found = _GRADED.validate_json(row[0])
+        except ValidationError:
+            return None
+        others = iter(found.outcomes)
+        outcomes = [self._outcome(key, whole=whole) if key else next(others, None) for key in found.keys]
+        if len(outcomes) != len(batch.instances) or None in outcomes:
+            return None
+        named = (replace(one, instance=name) for one, name in zip(outcomes, batch.instances, strict=True) if one)
+        return replace(found, outcomes=tuple(named))
+
+    def open_batch(self, batch: Batch) -> None:
+        """What belongs to a batch besides its submissions; replaces that of an earlier one."""
+        self._write("INSERT OR REPLACE INTO batch (only, record) VALUES (1, ?)", (_BATCH.dump_json(batch).decode(),))
+
+    def batch(self) -> Batch | None:
+        """The last batch of this folder."""
+        row = self._read("SELECT record FROM batch")
+        try:
+            return _BATCH.validate_json(row[0]) if row else None
+        except ValidationError:
+            return None
+
+    # --- SQLite ---------------------------------------------------------------------------------------------------------
+
+    def _read(self, query: str, *values: str) -> tuple[Any, ...] | None:
         with self._threads, self._explained():
-            self._connection.execute(
-                "INSERT OR REPLACE INTO runs (key, student, instance, circumstances, outcome) VALUES (?, ?, ?, ?, ?)", row
-            )
+            row: tuple[Any, ...] | None = self._connection.execute(query, values).fetchone()
+            return row
+
+    def _write(self, statement: str, row: Sequence[str | None]) -> None:
+        with self._threads, self._explained():
+            self._connection.execute(statement, row)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

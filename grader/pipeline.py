@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 from grader import intake, picture, weights
 from grader.errors import GraderError, SubmissionError
-from grader.evaluate import Evaluator, Samples
 from grader.ledger import key_of
 from grader.records import PUBLIC, Failure, Graded, Isolation, Outcome, Run, Stage, Submission, Upload
 from grader.sandbox import PublicData, Sandbox
+
+if TYPE_CHECKING:
+    from grader.evaluate import Evaluator, Samples  # brings torch, which takes seconds; see batch.open_bench
 
 ATTEMPTS = 3  # at a run in which the grader itself fails, not counting what a neighbour's failure has cost
 
@@ -38,6 +41,10 @@ class Conditions:
     circumstances: Mapping[str, Any]  # limits, versions and whatever else determines a run
     isolation: Isolation
 
+    @property
+    def digest(self) -> str:
+        return key_of({**self.circumstances, "instances": list(self.instances.items())})
+
     def of_run(self, upload: Upload, sha256: str, instance: str) -> dict[str, Any]:
         """Everything that determines one run of the submission with that digest."""
         called_with = {"parameters": dict(upload.parameters)} if upload.parameters else {}
@@ -61,6 +68,9 @@ class Bench:
     stations: Mapping[str, Station]  # by the instance's name
     conditions: Conditions
     store: Store | None = None
+    slots: AbstractContextManager[object] = field(
+        default_factory=nullcontext
+    )  # taken while a submission runs, not while it is evaluated
 
 
 def grade(upload: Upload, bench: Bench, *, fresh: bool = False) -> Graded:
@@ -178,7 +188,8 @@ def _attempt(upload: Upload, submission: Submission, station: Station, bench: Be
     while True:
         generation = bench.sandbox.generation
         try:
-            return bench.sandbox.run(submission, station.data, packages=packages, parameters=upload.parameters)
+            with bench.slots:
+                return bench.sandbox.run(submission, station.data, packages=packages, parameters=upload.parameters)
         except GraderError:
             # A nursery that was replaced for another run's sake took this run with it: that is no failed attempt.
             failures += bench.sandbox.recover(generation, force=failures == ATTEMPTS - 2)

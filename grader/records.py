@@ -152,12 +152,21 @@ class Graded:
     name: str = ""  # roster name, where there is a roster
     email: str = ""
 
+    @property
+    def verdict(self) -> Verdict:
+        """What the grader owes comes first, then what failed."""
+        verdicts = [outcome.verdict for outcome in self.outcomes]
+        failed = (verdict for verdict in verdicts if verdict != "graded")
+        return "not_graded" if "not_graded" in verdicts else next(failed, "graded")
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """What belongs to a batch besides its submissions, so that it can be marked again without them."""
 
-    students: tuple[str, ...]
+    students: tuple[str, ...]  # of all submissions, in the order of the reports
+    conditions: str  # digest of what their outcomes depend on besides themselves
+    instances: tuple[str, ...]  # names, in the order of each submission's outcomes
     rubric: str  # as JSON; its task, instances, limits and allow are what was measured
     task_digest: str
     environment: Mapping[str, str]  # versions that a measurement may depend on

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Hashable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -21,6 +22,7 @@ Number = Annotated[float, FINITE]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Points = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]  # so that no sum of them is infinite
 Seconds = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]  # within what the kernel's clocks and limits can hold
+DEVICES = r"auto|cpu|cuda(:\d{1,3})?"  # a regular expression
 MIB = 1 << 20
 PIB = 1 << 50
 MAX_BYTES = 1 << 18  # of a rubric, and of what its aliases (*name) stand for, written out: nine lines of them can hold billions
@@ -146,7 +148,7 @@ class Rubric(Section):
     assignment: Annotated[str, Field(min_length=1, max_length=200)] = "neural-network pruning"
     task: TaskSection = TaskSection(public_seed=11)
     instances: InstancesSection = InstancesSection()
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d{1,3})?)$")] = "auto"
+    device: Annotated[str, Field(pattern=rf"^({DEVICES})$")] = "auto"
     score: ScoreSection = ScoreSection()
     points: PointsSection = PointsSection()
     limits: LimitsSection = LimitsSection()
@@ -229,6 +231,58 @@ def _json(found: dict[Any, Any], where: str) -> str:
         if len(text) > 4 * MAX_BYTES:
             raise UsageError(f"{where}: its aliases (*name) stand for too much; write out what is meant")
     return text
+
+
+NEEDS_A_RUN = ("task", "instances", "limits", "allow")  # what of a rubric no stored measurement can answer
+
+
+def differing(one: Rubric, other: Rubric) -> list[str]:
+    """Keys, such as "points.upper", whose values differ, in the rubric's order."""
+    found = []
+    for name in Rubric.model_fields:
+        a, b = getattr(one, name), getattr(other, name)
+        if a == b:
+            continue
+        inner = type(a).model_fields if isinstance(a, Section) and type(a) is type(b) else ()
+        found += [f"{name}.{key}" for key in inner if getattr(a, key) != getattr(b, key)] or [name]
+    return found
+
+
+def value_at(rubric: Rubric, key: str) -> object:
+    """The value at a key that ``differing`` names."""
+    found: object = rubric
+    for part in key.split("."):
+        found = getattr(found, part)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """A submission's points and what they are made of."""
+
+    scale: float | None  # mean over the instances; None while the grader owes one of them
+    marks: tuple[Mark, ...]
+
+    @property
+    def raw(self) -> float | None:
+        """None while the grader owes any part of it: its own fault is never a zero."""
+        if self.scale is None or any(mark.points is None for mark in self.marks):
+            return None
+        return self.scale + sum(mark.points or 0.0 for mark in self.marks)
+
+
+def total(rubric: Rubric, outcomes: tuple[Outcome, ...], reference: tuple[Outcome, ...] | None) -> Total:
+    """The points under the rubric. ``reference`` is as for ``judge``."""
+    earned = [points for outcome in outcomes if (points := points_on(rubric, outcome)) is not None]
+    scale = sum(earned) / len(earned) if earned and len(earned) == len(outcomes) else None
+    return Total(scale, judge(rubric, outcomes, reference))
+
+
+def points_on(rubric: Rubric, outcome: Outcome) -> float | None:
+    """The points of one instance: 0 for a failure, None where the grader has failed."""
+    if found := outcome.measurement:
+        return rubric.points_of(rubric.score_of(found.mse, found.sparsity))
+    return None if outcome.verdict == "not_graded" else 0.0
 
 
 def judge(rubric: Rubric, outcomes: tuple[Outcome, ...], reference: tuple[Outcome, ...] | None) -> tuple[Mark, ...]:

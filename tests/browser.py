@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from classes import whole
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, sync_playwright
 
 from grader import picture as pictures
@@ -76,7 +77,8 @@ def drawn(seed: int = 0, keep: float = 0.05) -> Picture:
 def grades_of(submissions: list[Graded], rubric: Rubric) -> Grades:
     reference = graded("reference", 0.97, 60.0)
     reports: Iterator[Report] = (build.report(one, rubric, reference.outcomes) for one in submissions)
-    return build.grades(reports, rubric, "ef" * 32, ISOLATION, ENVIRONMENT, build.report(reference, rubric, None))
+    about = build.about(rubric, "ef" * 32, ISOLATION, ENVIRONMENT, build.report(reference, rubric, None))
+    return whole(about, reports)
 
 
 def ladder() -> Ladder | None:

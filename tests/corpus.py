@@ -394,8 +394,8 @@ def _run_group(group: Sequence[Case], bench: Bench, aimed_at: Target, place: Pat
     found.bystanders_changed += [
         upload.student for upload, first, second in zip(bystanders, alone, after, strict=True) if not first or first != second
     ]
-    grades = build.grades(reports, bench_rules(group), "0" * 64, bench.sandbox.isolation, {}, None)
-    write.write_batch(place / "out", grades, bench_rules(group))
+    about = build.about(bench_rules(group), "0" * 64, bench.sandbox.isolation, {}, None)
+    write.write_batch(place / "out", about, sorted(reports, key=lambda one: one.student), bench_rules(group))
 
 
 def bench_rules(group: Sequence[Case]) -> Rubric:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from classes import write_class
 
 pytest.importorskip("playwright.sync_api", reason="Playwright is not installed (pip install -e '.[browser]')")
 
@@ -124,7 +125,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     known = ladder()
     methods = Ladder(methods=[*(known.methods if known else ()), attacking])
     gallery = Gallery({"ada": drawn(1), "bob": drawn(2, 0.5), f"{HOSTILE_ID}2": drawn(3)}, drawn(4))
-    write.write_batch(folder, grades, RUBRIC, gallery, methods, pseudonym_key=b"k" * 32)
+    write_class(folder, grades, RUBRIC, gallery, methods, pseudonym_key=b"k" * 32)
     shown: dict[str, tuple[Any, InstanceReport]] = {
         one.student: (drawn(seed), one.instances[0]) for seed, one in enumerate((BEST, BRIDGE))
     }

@@ -34,7 +34,7 @@ def method(name: str, *results: tuple[float, float], failure: Verdict | None = N
 
 
 def calibration(*methods: Report, against: Rubric | None = None, students: list[float] | None = None) -> Calibration:
-    about = build.grades(methods, PLAIN, "ef" * 32, Isolation("L3", ()), {}, None)
+    about = build.about(PLAIN, "ef" * 32, Isolation("L3", ()), {}, None)
     return calibrate(methods, PLAIN, about, against=against, students=students)
 
 

@@ -14,17 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from classes import class_page, concerns_of, write_class
 from conftest import rubric_file, run_program
 from test_report import HOSTILE, PLAIN, batch, failed, graded, measured, reported
 
 from grader import task
 from grader.errors import GraderError
 from grader.records import Outcome
-from grader.report import write
-from grader.report.attention import Concern, concerns
+from grader.report.attention import Concern
 from grader.report.charts import ASSETS
-from grader.report.class_page import LOGS, _bins, index_page
+from grader.report.class_page import LOGS, _bins
 from grader.report.leaderboard import FIRST, SECOND, leaderboard_page, pseudonyms
+from grader.report.lines import Line
 from grader.report.rungs import Ladder, Method, load_ladder
 from grader.report.schema import Report
 from grader.rubric import Rubric, parse
@@ -55,7 +56,7 @@ def at(*places: tuple[float, float]) -> tuple[Outcome, ...]:
 
 
 def found(*reports: Report, rubric: Rubric = PLAIN) -> dict[str, Concern]:
-    return {one.key: one for one in concerns(batch(*reports, rubric=rubric), rubric)}
+    return {one.key: one for one in concerns_of(batch(*reports, rubric=rubric), rubric)}
 
 
 def block(page: str, name: str) -> dict[str, Any]:
@@ -79,7 +80,7 @@ def bodies(page: str) -> list[tuple[str, str]]:
 
 def test_nobody_needs_attention_where_all_is_well() -> None:
     assert found(student("ada"), student("bob", *at((0.9, 50.0), (0.9, 51.0)))) == {}
-    assert "Nothing: everything was graded" in index_page(batch(student("ada")), PLAIN)
+    assert "Nothing: everything was graded" in class_page(batch(student("ada")), PLAIN)
 
 
 def test_points_within_the_spread_of_full_points_or_none_are_at_a_threshold() -> None:
@@ -88,7 +89,7 @@ def test_points_within_the_spread_of_full_points_or_none_are_at_a_threshold() ->
     clear = student("clear", *at((0.99, 60.0), (0.99, 62.0)))
     alone = student("alone", *at((0.99, 23.9)))
     grades = batch(near_full, near_none, clear, alone)
-    (concern,) = [one for one in concerns(grades, PLAIN) if one.key == "threshold"]
+    (concern,) = [one for one in concerns_of(grades, PLAIN) if one.key == "threshold"]
     assert {grades.submissions[place].student for place in concern.places} == {"near", "none"}
     reasons = " ".join(one.reason for one in concern.findings)
     assert "near full points (1.5)" in reasons and "near no points" in reasons
@@ -126,7 +127,7 @@ def test_the_references_own_weights_are_noticed() -> None:
     grades = batch(with_weights(student("ada"), "ab" * 32))
     assert grades.reference and grades.reference.sha256 != grades.submissions[0].sha256
     assert found(*grades.submissions)["same-weights"].findings[0].places == (0, -1)
-    assert 'href="#row-0">reference solution</a>' in index_page(grades, PLAIN)
+    assert 'href="#row-0">reference solution</a>' in class_page(grades, PLAIN)
 
 
 def test_what_is_owed_pending_weakly_confined_or_close_to_a_limit_is_listed() -> None:
@@ -146,8 +147,8 @@ def test_what_is_owed_pending_weakly_confined_or_close_to_a_limit_is_listed() ->
 
 def test_a_failed_reference_is_said_first() -> None:
     grades = batch(student("ada"))
-    assert "grade.py doctor" not in index_page(grades, PLAIN)
-    assert "The reference solution was not graded" in index_page(grades.model_copy(update={"reference": None}), PLAIN)
+    assert "grade.py doctor" not in class_page(grades, PLAIN)
+    assert "The reference solution was not graded" in class_page(grades.model_copy(update={"reference": None}), PLAIN)
 
 
 # The page
@@ -155,14 +156,14 @@ def test_a_failed_reference_is_said_first() -> None:
 
 def test_without_scripts_the_table_is_plain_whole_and_in_student_order() -> None:
     grades = batch(*(student(name) for name in ("c", "a", "b")), student("d", failed("public")))
-    page = index_page(grades, PLAIN)
+    page = class_page(grades, PLAIN)
     assert [name for name, _ in bodies(page)] == ["reference solution", "a", "b", "c", "d"]
     assert re.search(r'<div class="controls"[^>]* hidden>', page) and "<tbody hidden" not in page
 
 
 def test_every_row_carries_what_it_is_sorted_and_filtered_by() -> None:
     near = student("near", *at((0.99, 20.0), (0.99, 30.0)))
-    page = index_page(batch(near, student("owed", failed("public", "not_graded"))), PLAIN)
+    page = class_page(batch(near, student("owed", failed("public", "not_graded"))), PLAIN)
     assert dict(bodies(page)[1:]) == {"near": "graded threshold", "owed": "not_graded owed"}
     values = [re.findall(r'data-value="([^"]*)"', row) for row in page.split("<tbody id=")[2:]]
     assert values[0][0] == f"{near.points:.7g}" and float(values[0][4]) == 25.0
@@ -173,15 +174,15 @@ def test_every_row_carries_what_it_is_sorted_and_filtered_by() -> None:
 
 def test_the_figures_of_the_batch_are_those_of_its_points() -> None:
     reports = [student(f"s{place}", points=float(points)) for place, points in enumerate((0, 1, 2, 3, 10))]
-    page = index_page(batch(*reports), PLAIN)
+    page = class_page(batch(*reports), PLAIN)
     tiles = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)(?: <small>.*?)?</dd>", page))
     assert (tiles["Mean points"], tiles["Median points"], tiles["Middle half"]) == ("3.2", "2", "1–3")
     assert tiles["Graded"] == "5" and tiles["Time used"] == "6.2 s"
 
 
 def test_an_empty_batch_and_one_that_is_owed_have_a_page() -> None:
-    assert "0 submissions" in index_page(batch(), PLAIN)
-    assert "–" in index_page(batch(student("a", failed("public", "not_graded"))), PLAIN)
+    assert "0 submissions" in class_page(batch(), PLAIN)
+    assert "–" in class_page(batch(student("a", failed("public", "not_graded"))), PLAIN)
 
 
 def test_full_points_and_none_fall_into_the_outer_bars_and_nobody_gets_lost() -> None:
@@ -192,13 +193,13 @@ def test_full_points_and_none_fall_into_the_outer_bars_and_nobody_gets_lost() ->
 
 def test_rungs_stand_where_this_rubric_puts_them() -> None:
     rubric = parse({"points": {"max": 20.0}}, "rubric.yaml")
-    page = index_page(batch(student("ada", rubric=rubric), rubric=rubric), rubric, ladder=LADDER)
+    page = class_page(batch(student("ada", rubric=rubric), rubric=rubric), rubric, ladder=LADDER)
     (named,) = [one for one in block(page, "chart-points")["layer"] if one.get("name") == "named"]
     marks = {row["label"]: row for row in named["data"]["values"]}
     assert set(marks) == {"magnitude", "bridge", "reference solution"}
     assert marks["bridge"]["points"] == pytest.approx(rubric.points_of(rubric.score_of(93.0, 0.99)), abs=1e-3)
     assert marks["magnitude"]["reached"] == 1 and marks["bridge"]["reached"] == 0
-    without = index_page(batch(student("ada")), PLAIN)
+    without = class_page(batch(student("ada")), PLAIN)
     assert {row["label"] for layer in block(without, "chart-points")["layer"][1:3] for row in layer["data"]["values"]} == {
         "reference solution"
     }
@@ -208,13 +209,13 @@ def test_the_histogram_leaves_criteria_aside_because_rungs_have_none() -> None:
     rubric = parse({"criteria": [{"kind": "threshold", "name": "any", "points": 9.0, "at_least": 0.0}]}, "rubric.yaml")
     report = student("ada", rubric=rubric)
     assert report.points and report.points > 9
-    bars = block(index_page(batch(report, rubric=rubric), rubric), "chart-points")["layer"][0]["data"]["values"]
+    bars = block(class_page(batch(report, rubric=rubric), rubric), "chart-points")["layer"][0]["data"]["values"]
     (bar,) = bars
     assert bar["low"] <= (report.instances[0].points or 0.0) < bar["high"]
 
 
 def test_marks_of_the_plane_lead_to_the_students_pages() -> None:
-    page = index_page(batch(student("a b%ü"), student("broken", failed("public"))), PLAIN)
+    page = class_page(batch(student("a b%ü"), student("broken", failed("public"))), PLAIN)
     crowd, named = [layer for layer in block(page, "chart-plane")["layer"] if layer.get("name") in ("crowd", "named")]
     assert [row["href"] for row in crowd["data"]["values"]] == ["students/a%20b%25%C3%BC/report.html"]
     assert 'href="students/a%20b%25%C3%BC/report.html"' in page
@@ -226,7 +227,7 @@ def test_hostile_texts_stay_texts_everywhere_on_the_page() -> None:
     report = student(name, failed("public", message=HOSTILE), name=HOSTILE[:200], email=HOSTILE[:200])
     owed = student("o", failed("public", "not_graded", HOSTILE))
     ladder = Ladder(methods=[Method(name="</script><script>alert(1)</script>", sparsity=0.5, mse=9.0)])
-    page = index_page(batch(report, owed), PLAIN, ladder=ladder, pseudonyms={name: "<i>x</i>"})
+    page = class_page(batch(report, owed), PLAIN, ladder=ladder, pseudonyms={name: "<i>x</i>"})
     ours = re.sub(r'<script (src="[a-z./-]+" defer|type="application/json" id="[a-z-]+")>', "", page)
     assert not any(word in ours for word in ("<script", "<b>'", "<i>", "<img", "style="))
     assert "{{7*7}}" in page and 'aria-label="Submissions" hidden' in page
@@ -251,9 +252,9 @@ def test_a_thousand_talkative_submissions_make_a_page_of_a_few_megabytes() -> No
     loud = dataclasses.replace(failed("public", message="m" * 2_000, traceback="t" * 8_000), log="l" * 60_000)
     more = (dataclasses.replace(loud, instance="hidden-1"), dataclasses.replace(loud, instance="hidden-2"))
     one = student("loud", loud, *more)
-    page = index_page(batch(*(one.model_copy(update={"student": f"s{place}"}) for place in range(1_000))), PLAIN)
+    page = class_page(batch(*(one.model_copy(update={"student": f"s{place}"}) for place in range(1_000))), PLAIN)
     assert page.count("l" * 100) <= 1.1 * LOGS / 100 and len(page) < 9_000_000
-    few = index_page(batch(one), PLAIN)
+    few = class_page(batch(one), PLAIN)
     assert "l" * 3_000 in few and "l" * 3_001 not in few
 
 
@@ -280,7 +281,7 @@ def test_the_leaderboard_shows_pseudonyms_and_coarse_figures_and_nothing_else() 
         student("Owed", failed("public", "not_graded")),
     ]
     names = pseudonyms([one.student for one in reports], KEY)
-    page = leaderboard_page(batch(*reports), PLAIN, names)
+    page = leaderboard_page([*map(Line.of, reports)], PLAIN, names)
     assert not re.search(r"Low|High|None|Owed|Ada|a@b|secret message|/lecture|2026|hidden|123\.|students/|[0-9a-f]{12}", page)
     rows = re.findall(r'<tr><td class="number">(\d+)</td><th scope="row">(.*?)</th><td class="number">(.*?)</td>', page)
     assert [name for _, name, _ in rows] == [names[one] for one in ("High", "Low", "None")]
@@ -293,7 +294,7 @@ def test_the_leaderboard_shows_pseudonyms_and_coarse_figures_and_nothing_else() 
 def test_equal_points_share_a_rank_and_stand_by_pseudonym() -> None:
     reports = [student(name, points=1.0001 + place / 1e5) for place, name in enumerate("abcdefgh")]  # equal once rounded
     names = pseudonyms([one.student for one in reports], KEY)
-    page = leaderboard_page(batch(*reports), PLAIN, names)
+    page = leaderboard_page([*map(Line.of, reports)], PLAIN, names)
     rows = re.findall(r'<tr><td class="number">(\d+)</td><th scope="row">(.*?)</th>', page)
     assert rows == [("1", name) for name in sorted(names.values())]
 
@@ -302,9 +303,9 @@ def test_there_is_a_leaderboard_only_when_asked_and_its_key_is_not_the_secret(tm
     home = tmp_path / "home"
     key = task.pseudonym_key(home)
     assert key == task.pseudonym_key(home) and key.hex() not in (home / "secret").read_text()
-    write.write_batch(tmp_path / "out", batch(student("ada")), PLAIN)
+    write_class(tmp_path / "out", batch(student("ada")), PLAIN)
     assert not (tmp_path / "out/leaderboard.html").exists()
-    write.write_batch(tmp_path / "out", batch(student("ada")), PLAIN, pseudonym_key=key)
+    write_class(tmp_path / "out", batch(student("ada")), PLAIN, pseudonym_key=key)
     name = pseudonyms(["ada"], key)["ada"]
     assert name in (tmp_path / "out/leaderboard.html").read_text() and name in (tmp_path / "out/index.html").read_text()
 
@@ -334,7 +335,7 @@ def test_the_ladder_is_read_where_it_is_and_only_for_the_built_in_task(tmp_path:
 
 
 def test_standalone_pages_need_no_other_file(tmp_path: Path) -> None:
-    write.write_batch(tmp_path, batch(student("ada")), PLAIN, standalone=True, pseudonym_key=KEY)
+    write_class(tmp_path, batch(student("ada")), PLAIN, standalone=True, pseudonym_key=KEY)
     assert not (tmp_path / "assets").exists()
     for name in ("index.html", "leaderboard.html", "students/ada/report.html"):
         page = (tmp_path / name).read_text("utf-8")
@@ -397,7 +398,7 @@ def test_a_browser_sorts_filters_and_searches_the_table(tmp_path: Path, standalo
         student("d", *at((0.95, 1_000_500.0), (0.95, 1_000_600.0))),
         student("e", failed("public", "not_graded", "device lost")),
     ]
-    write.write_batch(tmp_path, batch(*reports), PLAIN, standalone=standalone)
+    write_class(tmp_path, batch(*reports), PLAIN, standalone=standalone)
     (tmp_path / "driver.html").write_text(DRIVER)
     flags = "--headless --no-sandbox --disable-gpu --allow-file-access-from-files --disable-background-networking --no-first-run"
     done = subprocess.run(

@@ -12,14 +12,14 @@ import typing
 from pathlib import Path
 
 import pytest
+from classes import class_page, whole, write_class
 from jsonschema import Draft202012Validator
 
 from grader.errors import GraderError
 from grader.records import Failure, Graded, Isolation, LayerCount, Measurement, Outcome, Upload, Verdict
 from grader.report import advice, build, schema, write
 from grader.report.charts import SHIPPED
-from grader.report.class_page import index_page
-from grader.report.csv import HEADER, gradebook, text_cell
+from grader.report.csv import HEADER, header, row, text_cell
 from grader.report.student import student_view
 from grader.report.student_page import student_page
 from grader.report.text import clean, one_line
@@ -62,7 +62,12 @@ def reported(*outcomes: Outcome, rubric: Rubric = PLAIN, **more: typing.Any) -> 
 
 def batch(*reports: schema.Report, rubric: Rubric = PLAIN) -> schema.Grades:
     reference = build.report(submission(graded("public"), student="reference"), rubric, None)
-    return build.grades(reports, rubric, "ef" * 32, ISOLATION, {"grader": "0.1.0", "device": "cpu"}, reference)
+    about = build.about(rubric, "ef" * 32, ISOLATION, {"grader": "0.1.0", "device": "cpu"}, reference)
+    return whole(about, reports)
+
+
+def gradebook(*reports: schema.Report) -> str:
+    return header() + "".join(map(row, reports))
 
 
 def feedback(kind: str) -> Rubric:
@@ -86,7 +91,7 @@ def test_the_published_schemas_are_current_and_valid() -> None:
 @pytest.mark.parametrize("verdict", VERDICTS)
 def test_every_verdict_gives_files_that_follow_the_schema(verdict: Verdict, tmp_path: Path) -> None:
     last = graded("hidden-1") if verdict == "graded" else failed("hidden-1", verdict)
-    write.write_batch(tmp_path, batch(reported(graded("public"), last, rubric=RUBRIC), rubric=RUBRIC), RUBRIC)
+    write_class(tmp_path, batch(reported(graded("public"), last, rubric=RUBRIC), rubric=RUBRIC), RUBRIC)
     assert problems((tmp_path / "grades.json").read_text("utf-8"), "grades.schema.json") == []
     assert problems((tmp_path / "students/ada/report.json").read_text("utf-8"), "report.schema.json") == []
 
@@ -106,7 +111,7 @@ def test_the_fields_are_those_that_others_rely_on() -> None:
 
 
 def test_every_batch_gives_all_files_of_the_contract_and_no_temporary_ones(tmp_path: Path) -> None:
-    write.write_batch(tmp_path, batch(reported(graded("public"))), PLAIN)
+    write_class(tmp_path, batch(reported(graded("public"))), PLAIN)
     assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()} == {
         *(f"assets/{name}" for name in ("report.css", "table.js", *SHIPPED)),
         "grades.json",
@@ -138,7 +143,7 @@ def test_one_instance_that_the_grader_owes_makes_all_points_null() -> None:
     report = reported(failed("public"), failed("hidden-1", "not_graded", "device lost"), rubric=RUBRIC)
     assert (report.verdict, report.points, report.raw_points) == ("not_graded", None, None)
     assert report.message == "device lost"
-    assert gradebook(batch(report)).splitlines()[1].split(",")[4:8] == ["", "0.0", "", "3.25"]
+    assert gradebook(report).splitlines()[1].split(",")[4:8] == ["", "0.0", "", "3.25"]
 
 
 @pytest.mark.parametrize("verdict", [verdict for verdict in FAILURES if verdict != "not_graded"])
@@ -190,7 +195,7 @@ def test_nothing_of_a_hidden_instance_leaks_to_its_student(verdict: Verdict, kin
     rubric = feedback(kind)
     report = reported(graded("public", log="mine"), hidden, rubric=rubric)
     assert CANARY in schema.to_json(report), "the instructor's report must show it"
-    write.write_batch(tmp_path, batch(report, rubric=rubric), rubric)
+    write_class(tmp_path, batch(report, rubric=rubric), rubric)
     shown = json.loads((tmp_path / "students/ada/report.json").read_text("utf-8"))
     for path in (tmp_path / "students").rglob("*.*"):
         assert not any(word in path.read_text("utf-8") for word in (CANARY, "7777", "77.7")), path
@@ -247,7 +252,7 @@ def hostile_pages() -> list[str]:
     outcome = failed("public", message=HOSTILE, traceback=HOSTILE)
     outcome = dataclasses.replace(outcome, log=HOSTILE, notes=(HOSTILE,))
     report = reported(outcome, notes=(HOSTILE,), name=HOSTILE, email=HOSTILE)
-    return [student_page(student_view(report, PLAIN), batch(report), PLAIN), index_page(batch(report), PLAIN)]
+    return [student_page(student_view(report, PLAIN), batch(report), PLAIN), class_page(batch(report), PLAIN)]
 
 
 def test_pages_show_hostile_text_and_obey_none_of_it() -> None:
@@ -295,7 +300,7 @@ def test_cleaning_keeps_to_its_limit_and_cleaning_twice_changes_nothing(limit: i
 def test_no_cell_of_the_gradebook_is_a_formula(start: str) -> None:
     evil = f'{start}HYPERLINK("x")'
     report = reported(failed("public", message=evil), student="-x", name=evil, email=evil)
-    row = next(csv.DictReader(io.StringIO(gradebook(batch(report)))))
+    row = next(csv.DictReader(io.StringIO(gradebook(report))))
     assert not any(row[column].startswith(start) for column in ("name", "email", "message"))
     assert row["student"] == "'-x"
     assert text_cell("plain = text") == "plain = text"
@@ -303,7 +308,7 @@ def test_no_cell_of_the_gradebook_is_a_formula(start: str) -> None:
 
 def test_the_gradebook_has_one_line_for_each_submission_and_exact_points() -> None:
     reports = [reported(graded("public")), reported(failed("public", message='a\nb,"c"'), student="bob")]
-    lines = gradebook(batch(*reports)).splitlines()
+    lines = gradebook(*reports).splitlines()
     assert lines[0] == ",".join(HEADER) and len(lines) == 3
     assert float(lines[1].split(",")[6]) == reports[0].points
 
@@ -348,7 +353,7 @@ def test_full_points_are_limited_by_nothing() -> None:
 def test_a_file_in_the_way_of_the_output_is_an_error_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file, where a folder should be")
     with pytest.raises(GraderError, match="report.css: can't be written: "):
-        write.write_batch(tmp_path / "out", batch(reported(graded("public"))), PLAIN)
+        write_class(tmp_path / "out", batch(reported(graded("public"))), PLAIN)
 
 
 def test_a_full_disk_is_an_error_and_leaves_the_earlier_file_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -367,16 +372,16 @@ def test_a_full_disk_is_an_error_and_leaves_the_earlier_file_whole(tmp_path: Pat
 @pytest.mark.parametrize("student", ["../evil", "a/b", "a\\b", "..", ""])
 def test_an_id_that_leaves_the_students_folder_is_refused(student: str, tmp_path: Path) -> None:
     with pytest.raises(GraderError, match="can't be a folder's name"):
-        write.write_batch(tmp_path, batch(reported(graded("public"), student=student)), PLAIN)
+        write_class(tmp_path, batch(reported(graded("public"), student=student)), PLAIN)
     assert os.listdir(tmp_path) == []
 
 
 def test_two_submissions_of_one_id_are_refused_before_one_overwrites_the_other(tmp_path: Path) -> None:
     with pytest.raises(GraderError, match="'ada' stands twice"):
-        write.write_batch(tmp_path, batch(reported(graded("public")), reported(failed("public"))), PLAIN)
+        write_class(tmp_path, batch(reported(graded("public")), reported(failed("public"))), PLAIN)
 
 
 def test_folders_of_earlier_students_stay(tmp_path: Path) -> None:
-    write.write_batch(tmp_path, batch(reported(graded("public"), student="old")), PLAIN)
-    write.write_batch(tmp_path, batch(reported(graded("public"), student="new")), PLAIN)
+    write_class(tmp_path, batch(reported(graded("public"), student="old")), PLAIN)
+    write_class(tmp_path, batch(reported(graded("public"), student="new")), PLAIN)
     assert {path.name for path in (tmp_path / "students").iterdir()} == {"old", "new"}

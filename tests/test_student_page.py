@@ -13,16 +13,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from classes import around_of, whole, write_class
 from test_report import CRITERIA, HOSTILE, ISOLATION, PLAIN, SIZES, failed, feedback, graded, reported, submission
 
 from grader import picture as pictures
 from grader.formulas import PARAMETER_SHAPES
 from grader.records import LayerCount, Measurement, Outcome, Picture
-from grader.report import advice, build, charts, write
+from grader.report import advice, build, charts
 from grader.report.rungs import Ladder, Method
 from grader.report.schema import Grades, Report
 from grader.report.student import student_view
-from grader.report.student_page import CROWD, FEWEST, Gallery, around, student_page
+from grader.report.student_page import CROWD, FEWEST, Gallery, student_page
 from grader.rubric import Rubric, parse
 
 STEEP = parse({"score": {"mse_cap": 50, "mse_exponent": 3, "sparsity_exponent": 0.5}, "points": {"max": 20}}, "rubric.yaml")
@@ -47,13 +48,13 @@ def drawn(seed: int = 0, keep: float = 0.1) -> Picture:
 
 def batch(*reports: Report, rubric: Rubric = PLAIN, reference: Outcome | None = None) -> Grades:
     found = build.report(submission(reference or graded("public"), student="reference"), rubric, None)
-    return build.grades(reports, rubric, "ef" * 32, ISOLATION, {"python": "3.11.7"}, found)
+    return whole(build.about(rubric, "ef" * 32, ISOLATION, {"python": "3.11.7"}, found), reports)
 
 
 def page_of(*outcomes: Outcome, rubric: Rubric = PLAIN, picture: Picture | None = None, **more: Any) -> str:
     report = reported(*outcomes, rubric=rubric, **more)
     grades = batch(report, rubric=rubric)
-    beside = around(grades, rubric, drawn(1), LADDER)
+    beside = around_of(grades, rubric, drawn(1), LADDER)
     return student_page(student_view(report, rubric), grades, rubric, picture=picture, beside=beside)
 
 
@@ -139,7 +140,7 @@ def test_nothing_exact_of_hidden_data_stands_on_the_page() -> None:
     outcomes = [result(0.9712345, mse, name) for name, mse in (("public", 613.571), ("hidden-1", 617.573), ("hidden-2", 619.577))]
     reports = [reported(*outcomes, student=f"s{place}") for place in range(FEWEST)]
     grades = batch(*reports, reference=result(0.99, 613.571))
-    beside = around(grades, PLAIN, drawn(1), LADDER)
+    beside = around_of(grades, PLAIN, drawn(1), LADDER)
     page = student_page(student_view(reports[0], PLAIN), grades, PLAIN, picture=drawn(), beside=beside)
     assert len(layer(page, "crowd")) == FEWEST
     for exact in ("613.57", "616.9", "617.57", "619.57", "0.97123", "0.971235"):
@@ -152,7 +153,7 @@ def test_all_marks_are_as_coarse_as_the_rubric_says(kind: str) -> None:
     rubric = feedback(kind)
     reports = [reported(result(0.9 + place / 1000, 94.3 + place), rubric=rubric, student=f"s{place}") for place in range(20)]
     grades = batch(*reports, rubric=rubric, reference=result(0.99, 93.4))
-    beside = around(grades, rubric)
+    beside = around_of(grades, rubric)
     page = student_page(student_view(reports[3], rubric), grades, rubric, beside=beside)
     errors = {row["mse"] for row in layer(page, "crowd") + layer(page, "named")}
     allowed = {100.0, 200.0} if kind == "banded" else {94.0, 95.0, 96.0, 97.0, 98.0, 99.0, 93.0, 100.0, 110.0}
@@ -172,7 +173,7 @@ def test_the_class_is_anonymous_and_in_no_order_of_students() -> None:
 
 def page_with(reports: list[Report], rubric: Rubric = PLAIN) -> str:
     grades = batch(*reports, rubric=rubric)
-    return student_page(student_view(reports[0], rubric), grades, rubric, beside=around(grades, rubric))
+    return student_page(student_view(reports[0], rubric), grades, rubric, beside=around_of(grades, rubric))
 
 
 def test_a_small_class_and_one_that_may_not_be_shown_are_not() -> None:
@@ -185,7 +186,7 @@ def test_a_small_class_and_one_that_may_not_be_shown_are_not() -> None:
 def test_a_large_class_stays_small_on_each_page() -> None:
     reports = [reported(result(0.5 + place / 4000, 50.0 + place), student=f"s{place:04}") for place in range(1_500)]
     grades = batch(*reports)
-    beside = around(grades, PLAIN, drawn(1), LADDER)
+    beside = around_of(grades, PLAIN, drawn(1), LADDER)
     page = student_page(student_view(reports[0], PLAIN), grades, PLAIN, picture=drawn(0, 0.5), beside=beside)
     assert len(layer(page, "crowd")) == CROWD and len(page.encode()) < 200_000
 
@@ -270,7 +271,7 @@ def test_a_model_of_nothing_but_zeros_has_a_page() -> None:
 def test_no_other_students_picture_is_on_the_page(tmp_path: Path) -> None:
     mine, theirs = drawn(5), drawn(6)
     reports = [reported(result(0.9, 95.0), student=name) for name in ("ada", "bob", "eve")]
-    write.write_batch(tmp_path, batch(*reports), PLAIN, Gallery({"ada": mine, "bob": theirs}, drawn(1)), LADDER)
+    write_class(tmp_path, batch(*reports), PLAIN, Gallery({"ada": mine, "bob": theirs}, drawn(1)), LADDER)
     ada, bob, eve = ((tmp_path / f"students/{name}/report.html").read_text("utf-8") for name in ("ada", "bob", "eve"))
     image = base64.b64encode(pictures.mask_png(pictures.first_layer_mask(theirs).T)).decode()
     assert image in bob and image not in ada and "<img" not in eve and "Your weights" not in eve
@@ -278,7 +279,7 @@ def test_no_other_students_picture_is_on_the_page(tmp_path: Path) -> None:
 
 def test_a_picture_is_shown_of_the_public_instance_alone() -> None:
     both = (result(0.9, 95.0, picture=drawn()), result(0.9, 95.0, "hidden-1", picture=drawn(9)))
-    from grader.cli.grading import _picture
+    from grader.cli.stored import _picture
 
     assert _picture(submission(*both)) == both[0].picture
     assert _picture(submission(failed("public"), both[1])) is None
@@ -332,7 +333,9 @@ def test_a_hostile_name_stays_within_its_text_and_its_data() -> None:
     hostile = dataclasses.replace(result(0.97, 95.0), log=HOSTILE, notes=(HOSTILE,))
     report = reported(hostile, name=HOSTILE, notes=(HOSTILE,))
     grades = batch(report)
-    page = student_page(student_view(report, PLAIN), grades, PLAIN, picture=drawn(), beside=around(grades, PLAIN, None, ladder))
+    page = student_page(
+        student_view(report, PLAIN), grades, PLAIN, picture=drawn(), beside=around_of(grades, PLAIN, None, ladder)
+    )
     assert "<script>alert" not in page and "<img src=x" not in page
     assert not any(character in page for character in "\u202e\x1b\x07\x00\u200b\ud800")
     labels = [row["label"] for row in layer(page, "named")]
@@ -356,7 +359,7 @@ def test_a_page_for_mail_has_everything_in_it() -> None:
 
 
 def test_a_batch_brings_the_scripts_that_its_pages_name(tmp_path: Path) -> None:
-    write.write_batch(tmp_path, batch(reported(result(0.9, 95.0))), PLAIN, Gallery({"ada": drawn()}))
+    write_class(tmp_path, batch(reported(result(0.9, 95.0))), PLAIN, Gallery({"ada": drawn()}))
     page = (tmp_path / "students/ada/report.html").read_text("utf-8")
     for address in re.findall(r'<(?:script src|link rel="stylesheet" href)="([^"]+)"', page):
         assert (tmp_path / "students/ada" / address).is_file(), address

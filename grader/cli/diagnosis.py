@@ -14,6 +14,7 @@ from grader.cli.options import (
     JsonOption,
     QuietOption,
     RubricOption,
+    device_of,
     home_of,
 )
 from grader.cli.terminal import (
@@ -24,7 +25,6 @@ from grader.cli.terminal import (
     shown,
     waiting,
 )
-from grader.evaluate import find_device
 from grader.records import Isolation
 from grader.report import build, text
 from grader.report.schema import Report
@@ -41,7 +41,7 @@ def doctor(
     Example: grade.py doctor
     """
     rules = rubrics.load(rubric)
-    found_device = str(find_device(device or rules.device))
+    found_device = device_of(device, rules)
     with building(quiet) as progress:
         instance = task.public(rules, rubric.absolute().parent, home_of(rubric), progress)
     with batches.open_bench(rules, [instance], isolation="best", device=found_device, forbidden=(home_of(rubric),)) as bench:

@@ -24,29 +24,27 @@ from grader.cli.options import (
     QuietOption,
     RubricOption,
     WorkersOption,
+    device_of,
     home_of,
 )
-from grader.cli.steps import grade_all, own_files, prepare_task
+from grader.cli.steps import grade_all, own_files, prepare_task, write_reports
+from grader.cli.stored import Stored
+from grader.cli.table import print_table
 from grader.cli.terminal import (
     BELOW,
     FAILED,
-    PlainConsole,
     answering,
     building,
-    cell,
     print_json,
     shown,
     tell,
     waiting,
 )
 from grader.errors import UsageError
-from grader.evaluate import find_device
-from grader.ledger import Ledger
-from grader.records import PUBLIC, Graded, Isolation, Picture, Upload
-from grader.report import advice, build, text, write
-from grader.report.rungs import load_ladder
-from grader.report.schema import Grades, Report, to_json
-from grader.report.student_page import Gallery
+from grader.ledger import REFERENCE, Ledger
+from grader.records import Batch, Isolation, Upload
+from grader.report import advice, build, text
+from grader.report.schema import Report, grades_json, to_json
 from grader.rubric import Rubric
 
 
@@ -77,7 +75,7 @@ def batch(
     rules = rubrics.load(rubric)
     if leaderboard and not rules.feedback.class_comparison:
         raise UsageError(f"--leaderboard: {rubric} has feedback.class_comparison false; students may not see the class's points")
-    found_device = str(find_device(device or rules.device))
+    found_device = device_of(device, rules)
     uploads = _without_reports(intake.find(paths or [Path("submissions")]), out)
     chosen = _chosen(uploads, only)
     with Ledger(out) as ledger:
@@ -86,26 +84,33 @@ def batch(
         with batches.open_bench(
             rules, problem.instances, isolation=isolation, device=found_device, forbidden=forbidden, store=ledger
         ) as bench:
-            reference = batches.grade_reference(bench)
-            graded = grade_all(chosen, bench, workers, fresh, quiet, out)
-            graded += _recalled([upload for upload in uploads if upload not in chosen], bench)
-            grades = _report(graded, reference, rules, problem.digest, bench)
-        write.write_batch(
-            out,
-            grades,
-            rules,
-            _gallery(graded, reference),
-            load_ladder(task.reference_folder(), rules),
-            standalone=standalone,
-            pseudonym_key=task.pseudonym_key(home_of(rubric)) if leaderboard else None,
-        )
-    with answering():
-        if as_json:
-            print_json(to_json(grades))
-        else:
-            _print_table(grades)
-            print(f"report: {out / 'index.html'}")
-    owed = [report.student for report in grades.submissions if report.verdict == "not_graded"]
+            record = Batch(
+                students=tuple(upload.student for upload in uploads),
+                conditions=bench.conditions.digest,
+                instances=tuple(bench.conditions.instances),
+                rubric=rules.model_dump_json(),
+                task_digest=problem.digest,
+                environment=batches.environment(bench.evaluator),
+                isolation=bench.conditions.isolation,
+                standalone=standalone,
+                leaderboard=leaderboard,
+            )
+            ledger.open_batch(record)
+            ledger.record(batches.grade_reference(bench), record, REFERENCE)
+            _recall([upload for upload in uploads if upload not in chosen], bench, ledger, record)
+            for graded in grade_all(chosen, bench, workers, fresh, quiet, out):
+                ledger.record(graded, record)
+        stored = Stored.of(ledger, record, rules)
+        about = stored.about()
+        write_reports(out, stored, about, home_of(rubric), quiet)
+        with answering():
+            if as_json:
+                for piece in grades_json(about, stored):
+                    print_json(piece)
+            else:
+                print_table(stored, about)
+                print(f"report: {out / 'index.html'}")
+        owed = [one.upload.student for one in stored.graded(whole=False) if one.verdict == "not_graded"]
     if owed:
         tell(f"not graded: {shown(', '.join(owed), 300)}; run the same command again to retry them", style="red")
         raise SystemExit(FAILED)
@@ -127,7 +132,7 @@ def check(
     if not math.isfinite(min_points):
         raise UsageError(f"--min-points {min_points}: expected a finite number")
     rules = Rubric() if rubric == DEFAULT_RUBRIC and not rubric.exists() else rubrics.load(rubric)
-    found_device = str(find_device(device or rules.device))
+    found_device = device_of(device, rules)
     uploads = intake.find([path])
     if len(uploads) != 1:
         raise UsageError(f"{path}: holds {len(uploads)} submissions, expected one; use 'grade.py batch {path}' for several")
@@ -189,50 +194,17 @@ def _without_reports(uploads: Sequence[Upload], out: Path) -> list[Upload]:
     return kept
 
 
-def _recalled(uploads: Sequence[Upload], bench: pipeline.Bench) -> list[Graded]:
+def _recall(uploads: Sequence[Upload], bench: pipeline.Bench, ledger: Ledger, record: Batch) -> None:
     """Those that --only left out, as far as they have been graded before."""
-    store = bench.store
-    assert store is not None  # a batch keeps its outcomes
-    every = (pipeline.recall(upload, pipeline.read(upload), bench.conditions, store) for upload in uploads)
-    found = [known for known in every if known]
-    if len(found) < len(uploads):
-        tell(f"{len(uploads) - len(found)} more submissions have no results yet; run without --only to grade them")
-    return found
-
-
-def _report(graded: Sequence[Graded], reference: Graded, rules: Rubric, task_digest: str, bench: pipeline.Bench) -> Grades:
-    reports = [build.report(one, rules, reference.outcomes) for one in graded]
-    about_reference = build.report(reference, rules, None)
-    if about_reference.verdict != "graded":
-        tell(f"the reference solution itself is {about_reference.verdict}: {about_reference.message}", style="yellow")
-    return build.grades(
-        reports, rules, task_digest, bench.sandbox.isolation, batches.environment(bench.evaluator), about_reference
-    )
-
-
-def _gallery(graded: Sequence[Graded], reference: Graded) -> Gallery:
-    """What the weights of the public instance look like; pages have none of hidden ones."""
-    drawn = {one.upload.student: _picture(one) for one in graded}
-    return Gallery({student: picture for student, picture in drawn.items() if picture}, _picture(reference))
-
-
-def _picture(graded: Graded) -> Picture | None:
-    return next((outcome.picture for outcome in graded.outcomes if outcome.instance == PUBLIC), None)
-
-
-def _print_table(grades: Grades) -> None:
-    console = PlainConsole()
-    rows = [*grades.submissions, *([grades.reference] if grades.reference else [])]
-    width = min(32, max(len("student"), *(len(row.student) for row in rows)))
-    console.print(f"{'student':{width}}  {'verdict':13}  {'points':>12}  {'sparsity':>8}  {'error':>8}  reason", style="bold")
-    for row in rows:
-        points = "-" if row.points is None else f"{row.points:.3f} of {row.max_points:g}"
-        sparsity = "" if row.sparsity is None else f"{row.sparsity:.4f}"
-        error = "" if row.mse is None else f"{row.mse:.4g}"
-        line = f"{cell(row.student, width):{width}}  {row.verdict:13}  {points:>12}  {sparsity:>8}  {error:>8}  "
-        room = max(20, console.width - len(line)) if console.is_terminal else 300
-        style = "dim" if row is grades.reference else "" if row.verdict == "graded" else "yellow"
-        console.print((line + cell(row.message, room)).rstrip(), style=style)
+    owed = 0
+    for upload in uploads:
+        if known := pipeline.recall(upload, pipeline.read(upload), bench.conditions, ledger):
+            ledger.record(known, record)
+        else:
+            ledger.forget(upload.student)
+            owed += 1
+    if owed:
+        tell(f"{owed} more submissions have no results yet; run without --only to grade them")
 
 
 def _print_check(report: Report, rules: Rubric, isolation: Isolation) -> None:

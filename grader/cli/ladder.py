@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -27,14 +27,14 @@ from grader.cli.options import (
     QuietOption,
     RubricOption,
     WorkersOption,
+    device_of,
     home_of,
 )
 from grader.cli.steps import grade_all, own_files, prepare_task
 from grader.cli.terminal import FAILED, PlainConsole, answering, building, cell, print_json, shown, tell
 from grader.errors import UsageError
-from grader.evaluate import find_device
 from grader.ledger import Ledger
-from grader.records import PUBLIC, Graded, Picture
+from grader.records import PUBLIC, Graded, Picture, Upload
 from grader.report import build, write
 from grader.report.calibration import calibrate as calibrated
 from grader.report.calibration import points_under
@@ -44,8 +44,6 @@ from grader.rubric import Rubric
 
 COMPARED = ("global_magnitude", "linear_bridge", "optimal_brain_surgeon_finetuned", "best")
 MOST_SETTINGS = 1_000
-NEEDS_A_RUN = ("task", "instances", "limits", "allow")  # what of a rubric no stored measurement can answer
-
 
 MethodsArgument = Annotated[
     list[Path] | None,
@@ -86,10 +84,10 @@ def calibrate(
     rules = rubrics.load(rubric)
     other = _to_compare_with(rubric, against)
     other_rules = rubrics.load(other) if other else None
-    if other_rules and (keys := [key for key in NEEDS_A_RUN if getattr(rules, key) != getattr(other_rules, key)]):
+    if other_rules and (keys := [key for key in rubrics.NEEDS_A_RUN if getattr(rules, key) != getattr(other_rules, key)]):
         tell(f"{rubric}: {', '.join(keys)} differ from {other}, so methods are run under them unless that was done before")
     batch = _batch(student_data) if student_data else None
-    found_device = str(find_device(device or rules.device))
+    found_device = device_of(device, rules)
     uploads = intake.find(paths) if paths else batches.ladder()
     chosen = _chosen(compare, [upload.student for upload in uploads])
     home = home_of(other or rubric)  # one secret for both, so that their measurements are the same
@@ -99,11 +97,9 @@ def calibrate(
         with batches.open_bench(
             rules, problem.instances, isolation=isolation, device=found_device, forbidden=forbidden, store=ledger
         ) as bench:
-            graded = grade_all(uploads, bench, workers, fresh, quiet, out)
+            graded = _in_order(uploads, grade_all(uploads, bench, workers, fresh, quiet, out))
             reports = [build.report(one, rules, None) for one in graded]
-            about = build.grades(
-                reports, rules, problem.digest, bench.sandbox.isolation, batches.environment(bench.evaluator), None
-            )
+            about = build.about(rules, problem.digest, bench.sandbox.isolation, batches.environment(bench.evaluator), None)
         if batch and batch.task_digest != problem.digest:
             tell(
                 f"{student_data}: was graded on another task: its students and these rungs don't compare",
@@ -146,7 +142,7 @@ def sweep(
     rules = rubrics.load(rubric) if hidden or rubric != DEFAULT_RUBRIC or rubric.exists() else Rubric()
     if hidden and isolation is Practice.none:
         raise UsageError("--hidden with --isolation none: hidden data need isolation; use strict or best")
-    found_device = str(find_device(device or rules.device))
+    found_device = device_of(device, rules)
     uploads = intake.find([path])
     if len(uploads) != 1:
         raise UsageError(f"{path}: holds {len(uploads)} submissions, expected one to sweep over")
@@ -163,7 +159,7 @@ def sweep(
         with batches.open_bench(
             rules, instances, isolation=level, device=found_device, forbidden=forbidden, store=ledger
         ) as bench:
-            graded = grade_all(jobs, bench, workers, fresh, quiet, out)
+            graded = _in_order(jobs, grade_all(jobs, bench, workers, fresh, quiet, out))
             environment = batches.environment(bench.evaluator)
         reports = [build.report(one, rules, None) for one in graded]
         data = "hidden" if hidden else "public validation"
@@ -263,6 +259,11 @@ def _pictures(
             if outcome.instance == PUBLIC and outcome.picture:
                 found[report.student] = (outcome.picture, instance)
     return {name: found[name] for name in chosen if name in found}
+
+
+def _in_order(uploads: Sequence[Upload], finished: Iterable[Graded]) -> list[Graded]:
+    done = {graded.upload.student: graded for graded in finished}
+    return [done[upload.student] for upload in uploads]
 
 
 def _points(batch: Grades, rules: Rubric) -> list[float]:

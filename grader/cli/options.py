@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from grader.rubric import Rubric
+
 
 class Isolated(StrEnum):
     """What a batch may ask for; the instructor's data are never without any."""
@@ -41,6 +43,16 @@ IsolationOption = Annotated[
 PracticeOption = Annotated[
     Practice, typer.Option(help="best says what is missing, strict refuses then, none confines nothing: for your own code.")
 ]
+
+
+def device_of(option: str | None, rules: Rubric) -> str:
+    """The device that is wanted. Raises UsageError for one that can't be; torch is not imported only to say that auto can."""
+    name = option or rules.device
+    if name in ("auto", "cpu"):
+        return name
+    from grader.evaluate import find_device
+
+    return str(find_device(name))
 
 
 def home_of(rubric: Path) -> Path:

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import datetime
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from grader import batch as batches
 from grader import pipeline, task
 from grader.cli.options import home_of
+from grader.cli.stored import Stored
 from grader.cli.terminal import Stopped, building, messages, shown, tell
 from grader.records import Graded, Upload
+from grader.report import write
+from grader.report.rungs import load_ladder
+from grader.report.schema import About
 from grader.rubric import Rubric
 
 
@@ -29,23 +44,75 @@ def prepare_task(rules: Rubric, rubric: Path, quiet: bool) -> task.Task:
 
 def grade_all(
     uploads: Sequence[Upload], bench: pipeline.Bench, workers: int | None, fresh: bool, quiet: bool, out: Path
-) -> list[Graded]:
+) -> Iterator[Graded]:
     """Grade with progress on stderr: a live line on a terminal, else a line for each submission."""
     live = messages.is_terminal and not quiet
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+    )  # fmt: skip
+    pace = Pace(len(uploads))
     with Progress(*columns, console=messages, disable=not live, transient=True) as progress:
-        row = progress.add_task("grading", total=len(uploads))
-
+        row = progress.add_task("grading", total=len(uploads), rate="")
         several = workers or len(os.sched_getaffinity(0))
-        done: dict[str, Graded] = {}
         try:
-            for graded in batches.grade_all(uploads, bench, workers=several, fresh=fresh):
-                done[graded.upload.student] = graded
-                progress.update(row, advance=1, description=f"graded {shown(graded.upload.student, 40)}")
-                if not live and not quiet:
-                    verdict = next((o.verdict for o in graded.outcomes if o.verdict != "graded"), "graded")
-                    tell(f"{shown(graded.upload.student, 60)}: {verdict}")
+            with closing(batches.grade_all(uploads, bench, workers=several, fresh=fresh)) as finished:
+                for graded in finished:
+                    yield graded
+                    pace.tick()
+                    progress.update(row, advance=1, description=f"graded {shown(graded.upload.student, 40)}", rate=pace.rate)
+                    if not live and not quiet:
+                        tell(f"{shown(graded.upload.student, 60)}: {graded.verdict}")
+                        if pace.is_due:
+                            tell(pace.sentence)
         except Stopped:
             tell(f"what was graded so far is safe in {out}")
             raise
-    return [done[upload.student] for upload in uploads]
+
+
+class Pace:
+    """How fast a batch goes, and when it will be done."""
+
+    EVERY = 100  # submissions between two lines of a log
+
+    def __init__(self, total: int) -> None:
+        self._total, self._done, self._started = total, 0, time.monotonic()
+
+    def tick(self) -> None:
+        self._done += 1
+
+    @property
+    def is_due(self) -> bool:
+        return self._done % self.EVERY == 0 and self._done < self._total
+
+    @property
+    def rate(self) -> str:
+        return f"{self._per_second:.1f}/s" if self._per_second >= 1 else f"{60 * self._per_second:.1f}/min"
+
+    @property
+    def sentence(self) -> str:
+        left = datetime.timedelta(seconds=round((self._total - self._done) / self._per_second))
+        return f"{self._done:,} of {self._total:,} graded, {self.rate}, {left} left"
+
+    @property
+    def _per_second(self) -> float:
+        return self._done / max(1e-9, time.monotonic() - self._started)
+
+
+def write_reports(out: Path, stored: Stored, about: About, home: Path, quiet: bool) -> None:
+    """Everything that OUT holds besides the ledger, with progress on stderr where it takes long."""
+    batch, rules = stored.batch, stored.rules
+    columns = (SpinnerColumn(), TextColumn("writing reports"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=messages, disable=quiet or not messages.is_terminal, transient=True) as progress:
+        row = progress.add_task("", total=len(batch.students))
+        write.write_batch(
+            out,
+            about,
+            stored,
+            rules,
+            stored.gallery(),
+            load_ladder(task.reference_folder(), rules),
+            standalone=batch.standalone,
+            pseudonym_key=task.pseudonym_key(home) if batch.leaderboard else None,
+            on_written=lambda count: progress.update(row, completed=count),
+        )

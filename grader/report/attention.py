@@ -1,4 +1,4 @@
-"""Which submissions a person should look at, and why: pure, from the instructor's reports."""
+"""Which submissions a person should look at, and why: pure, from the lines of the class."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from grader.report.advice import points_text
-from grader.report.schema import Grades, Report
+from grader.report.lines import Line
 from grader.report.text import one_line
 from grader.rubric import Rubric, ThresholdCriterion
 
@@ -38,75 +38,74 @@ class Concern:
         return {place for finding in self.findings for place in finding.places if place >= 0}
 
 
-def concerns(grades: Grades, rubric: Rubric) -> list[Concern]:
+def concerns(lines: Sequence[Line], reference: Line | None, rubric: Rubric) -> list[Concern]:
     """What needs a person's attention, the most pressing first; kinds without findings are left out."""
-    reports = grades.submissions
     found = [
         Concern(
             "owed",
             "Not graded",
             "The grader failed, not the submission. Run the same command again; if they stay, read the reason.",
-            _each(reports, _owed),
+            _each(lines, _owed),
         ),
         Concern(
             "threshold",
             "At a threshold",
             "Points or a criterion could have come out on the other side: the bound lies within the spread of the instances "
             "(one standard deviation).",
-            _each(reports, lambda one: _near_thresholds(one, rubric)),
+            _each(lines, lambda one: _near_thresholds(one, rubric)),
         ),
         Concern(
             "same-file",
             "Identical files",
             "The uploads are the same, byte for byte.",
-            tuple(_alike(reports, [one.sha256 for one in reports], "the same upload")),
+            tuple(_alike([one.sha256 for one in lines], "the same upload")),
         ),
         Concern(
             "same-weights",
             "Identical weights from different files",
             "On the public instance the returned weights are the same, bit for bit. Simple methods with the same setting do "
             "that honestly.",
-            tuple(_same_weights(grades)),
+            tuple(_same_weights(lines, reference)),
         ),
         Concern(
             "pending",
             "Marks that a person has still to give",
             "Until then these criteria count 0.",
-            _each(reports, _pending),
+            _each(lines, _pending),
         ),
         Concern(
             "isolation",
             "Graded with weak isolation",
             "Below L2 a submission could have read files of the grader's account. Grade again on a machine with isolation "
             "(grade.py doctor says what is missing).",
-            _each(reports, lambda one: [f"graded at {one.isolation}"] if one.isolation in WEAK else []),
+            _each(lines, lambda one: [f"graded at {one.isolation}"] if one.isolation in WEAK else []),
         ),
         Concern(
             "limit",
             "Close to a limit",
             f"At {NEAR_LIMIT:.0%} of a limit or more: a slower or busier machine could have cut the run.",
-            _each(reports, lambda one: _near_limits(one, rubric)),
+            _each(lines, lambda one: _near_limits(one, rubric)),
         ),
     ]
     return [concern for concern in found if concern.findings]
 
 
-def _each(reports: Sequence[Report], reasons: Callable[[Report], Iterable[str]]) -> tuple[Finding, ...]:
+def _each(lines: Sequence[Line], reasons: Callable[[Line], Iterable[str]]) -> tuple[Finding, ...]:
     """Those with the same reason stand together."""
     places: dict[str, list[int]] = {}
-    for place, one in enumerate(reports):
+    for place, one in enumerate(lines):
         for reason in reasons(one):
             places.setdefault(reason, []).append(place)
     return tuple(Finding(tuple(found), reason) for reason, found in places.items())
 
 
-def _owed(report: Report) -> list[str]:
-    return [one_line(report.message, REASON) or "no reason was recorded"] if report.verdict == "not_graded" else []
+def _owed(line: Line) -> list[str]:
+    return [line.message or "no reason was recorded"] if line.verdict == "not_graded" else []
 
 
-def _near_thresholds(report: Report, rubric: Rubric) -> Iterator[str]:
-    scores = [one.score for one in report.instances if one.score is not None]
-    if len(scores) < len(report.instances) or len(scores) < 2:
+def _near_thresholds(line: Line, rubric: Rubric) -> Iterator[str]:
+    scores = [one.score for one in line.instances if one.score is not None]
+    if len(scores) < len(line.instances) or len(scores) < 2:
         return
     scale = rubric.points.max / (rubric.points.upper - rubric.points.lower)
     # As if the scale went on beyond both ends: cut points have no spread.
@@ -117,13 +116,13 @@ def _near_thresholds(report: Report, rubric: Rubric) -> Iterator[str]:
             yield f"{points_text(max(0.0, mean))} ± {points_text(spread)} points on the scale, near {words}"
     for criterion in rubric.criteria:
         if isinstance(criterion, ThresholdCriterion):
-            yield from _near_criterion(report, criterion)
+            yield from _near_criterion(line, criterion)
 
 
-def _near_criterion(report: Report, criterion: ThresholdCriterion) -> Iterator[str]:
-    values = [float(getattr(one, criterion.metric)) for one in report.instances if getattr(one, criterion.metric) is not None]
+def _near_criterion(line: Line, criterion: ThresholdCriterion) -> Iterator[str]:
+    values = [float(getattr(one, criterion.metric)) for one in line.instances if getattr(one, criterion.metric) is not None]
     bound = criterion.at_least if criterion.at_least is not None else criterion.at_most
-    if len(values) < len(report.instances) or bound is None:
+    if len(values) < len(line.instances) or bound is None:
         return
     mean, spread = statistics.fmean(values), statistics.stdev(values)
     if abs(mean - bound) <= spread:
@@ -135,23 +134,22 @@ def _near_criterion(report: Report, criterion: ThresholdCriterion) -> Iterator[s
         )
 
 
-def _alike(reports: Sequence[Report], digests: Sequence[str | None], words: str) -> Iterator[Finding]:
+def _alike(digests: Sequence[str | None], words: str) -> Iterator[Finding]:
     for places in _groups(digests):
         sha256 = digests[places[0]] or ""
         yield Finding(places, f"{words}, SHA-256 {sha256[:12]}…")
 
 
-def _same_weights(grades: Grades) -> Iterator[Finding]:
+def _same_weights(lines: Sequence[Line], reference: Line | None) -> Iterator[Finding]:
     """Groups with the same weights, unless all of them handed in one file; the reference solution may be one of them."""
-    reports = grades.submissions
-    with_reference = [*reports, *([grades.reference] if grades.reference else [])]
+    with_reference = [*lines, *([reference] if reference else [])]
     for places in _groups([one.instances[0].weights_sha256 for one in with_reference]):
         if len({with_reference[place].sha256 for place in places}) < 2:
             continue
         first = with_reference[places[0]].instances[0]
         kind = ", all zero" if first.zeros is not None and first.zeros == first.parameters else ""
         yield Finding(
-            tuple(place if place < len(reports) else -1 for place in places),
+            tuple(place if place < len(lines) else -1 for place in places),
             f"the same weights{kind}, sparsity {first.sparsity or 0.0:.4f}",
         )
 
@@ -165,18 +163,18 @@ def _groups(digests: Sequence[str | None]) -> list[tuple[int, ...]]:
     return [tuple(found) for found in places.values() if len(found) > 1]
 
 
-def _pending(report: Report) -> list[str]:
-    waiting = [f"{mark.criterion} (up to {points_text(mark.max_points)})" for mark in report.marks if mark.pending]
+def _pending(line: Line) -> list[str]:
+    waiting = [f"{criterion} (up to {points_text(most)})" for criterion, most in line.pending]
     return [one_line(", ".join(waiting), REASON)] if waiting else []
 
 
-def _near_limits(report: Report, rubric: Rubric) -> Iterator[str]:
-    if report.verdict != "graded":
+def _near_limits(line: Line, rubric: Rubric) -> Iterator[str]:
+    if line.verdict != "graded":
         return
     limits = rubric.limits
-    cpu = max((one.cpu_seconds or 0.0 for one in report.instances), default=0.0)
-    wall = max((one.seconds or 0.0 for one in report.instances), default=0.0)
-    memory = max((one.peak_memory_bytes or 0 for one in report.instances), default=0)
+    cpu = max((one.cpu_seconds or 0.0 for one in line.instances), default=0.0)
+    wall = max((one.seconds or 0.0 for one in line.instances), default=0.0)
+    memory = max((one.peak_memory_bytes or 0 for one in line.instances), default=0)
     if limits.clock != "wall" and cpu >= NEAR_LIMIT * limits.cpu_seconds:
         yield f"{cpu:.1f} of {limits.cpu_seconds:g} s of CPU time on its slowest instance"
     if wall >= NEAR_LIMIT * limits.wall_seconds:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import builtins
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import grader
 from grader.records import Failure, Graded, Isolation, Measurement, Outcome
-from grader.report.schema import Grades, InstanceReport, IsolationReport, LayerReport, MarkReport, Report
+from grader.report.schema import About, InstanceReport, IsolationReport, LayerReport, MarkReport, Report
 from grader.report.text import clean, one_line
-from grader.rubric import Rubric, judge, means
+from grader.rubric import Rubric, means, points_on, total
 
 # Longest texts in characters; logs are held to limits.log_bytes.
 NAME, MESSAGE, TRACEBACK, NOTE, NOTES = 200, 2_000, 8_000, 500, 20
@@ -29,6 +29,7 @@ def report(graded: Graded, rubric: Rubric, reference: tuple[Outcome, ...] | None
     outcomes = graded.outcomes or (NO_OUTCOME,)
     instances = [_instance(outcome, rubric) for outcome in outcomes]
     decisive = decisive_instance(instances)
+    found = total(rubric, outcomes, reference)
     marks = [
         MarkReport(
             criterion=mark.criterion,
@@ -37,9 +38,9 @@ def report(graded: Graded, rubric: Rubric, reference: tuple[Outcome, ...] | None
             reason=mark.reason,
             pending=mark.pending,
         )
-        for mark in judge(rubric, outcomes, reference)
+        for mark in found.marks
     ]
-    raw_points, late_penalty = _raw_points(instances, marks), 0.0
+    raw_points, late_penalty = found.raw, 0.0
     mean = means(rubric, outcomes) or {}
     return Report(
         student=clean(graded.upload.student, 5 * NAME),
@@ -69,23 +70,17 @@ def report(graded: Graded, rubric: Rubric, reference: tuple[Outcome, ...] | None
     )
 
 
-def grades(
-    reports: Iterable[Report],
-    rubric: Rubric,
-    task_digest: str,
-    isolation: Isolation,
-    environment: Mapping[str, str],
-    reference: Report | None,
-) -> Grades:
-    """A whole batch, in student order."""
-    return Grades(
+def about(
+    rubric: Rubric, task_digest: str, isolation: Isolation, environment: Mapping[str, str], reference: Report | None
+) -> About:
+    """What belongs to a batch besides its submissions."""
+    return About(
         rubric_digest=rubric.digest,
         task_digest=task_digest,
         grader_version=grader.__version__,
         environment=dict(environment),
         isolation=IsolationReport(level=isolation.level, layers=list(isolation.layers), missing=dict(isolation.missing)),
         reference=reference,
-        submissions=sorted(reports, key=lambda one: one.student),
     )
 
 
@@ -96,19 +91,9 @@ def decisive_instance(instances: Sequence[InstanceReport]) -> InstanceReport:
     return next(owed, None) or next(failed, None) or instances[0]
 
 
-def _raw_points(instances: Sequence[InstanceReport], marks: Sequence[MarkReport]) -> float | None:
-    earned = [one.points for one in instances if one.points is not None]
-    if len(earned) < len(instances):
-        return None  # the grader's own fault: never a zero
-    if any(mark.points is None for mark in marks):
-        return None
-    return sum(earned) / len(instances) + sum(mark.points or 0.0 for mark in marks)
-
-
 def _instance(outcome: Outcome, rubric: Rubric) -> InstanceReport:
     failure, found = outcome.failure, outcome.measurement
     score = rubric.score_of(found.mse, found.sparsity) if found else None
-    points = rubric.points_of(score) if score is not None else None if outcome.verdict == "not_graded" else 0.0
     whole_log = clean(outcome.log, sys.maxsize)  # visible escapes can make it longer than the keeper's cap
     return InstanceReport(
         name=outcome.instance,
@@ -121,7 +106,7 @@ def _instance(outcome: Outcome, rubric: Rubric) -> InstanceReport:
         sparsity=found.sparsity if found else None,
         mse=_finite(found.mse) if found else None,
         score=score,
-        points=points,
+        points=points_on(rubric, outcome),
         zeros=found.zeros if found else None,
         parameters=found.parameters if found else None,
         layers=_layers(found) if found else None,

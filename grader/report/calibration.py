@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from itertools import pairwise
 
-from grader.report.schema import Calibration, Grades, InstanceReport, MethodReport, Report, Tier
+from grader.report.schema import About, Calibration, InstanceReport, MethodReport, Report, Tier
 from grader.rubric import Rubric
 
 JUST_NOTICEABLE = 0.005  # points: half of what a mark in hundredths shows
@@ -14,7 +14,7 @@ TIER_GAP = 0.02  # of the maximum: neighbours further apart than that stand in d
 
 
 def calibrate(
-    reports: Sequence[Report], rubric: Rubric, about: Grades, *, against: Rubric | None, students: Sequence[float] | None
+    reports: Sequence[Report], rubric: Rubric, about: About, *, against: Rubric | None, students: Sequence[float] | None
 ) -> Calibration:
     """The table of a graded ladder.
 

@@ -6,20 +6,25 @@ import math
 import statistics
 import typing
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 from urllib.parse import quote
 
 from grader.records import Verdict
 from grader.report import charts
 from grader.report.advice import explain, points_text
 from grader.report.attention import Concern, concerns
-from grader.report.html import page
+from grader.report.html import pieces
+from grader.report.lines import Line
 from grader.report.rungs import Ladder
-from grader.report.schema import Grades, Report
+from grader.report.schema import About, Report
 from grader.report.text import one_line
 from grader.rubric import Rubric
 
+LARGE = 1_000  # submissions: of a larger class the reasons stand on pages of their own, so that the table stays quick
+PER_PAGE = 200  # submissions on each of these
 LOGS = 500_000  # characters of all logs together: the page shows the end of each, grades.json the whole
 LOG = 3_000  # characters of one log
 TEXTS = 2_000_000  # characters of all messages and tracebacks together
@@ -40,7 +45,7 @@ class Summary:
     quartiles: tuple[float, float] | None
     seconds: float  # wall time of all runs
     median_seconds: float | None
-    slowest: Report | None
+    slowest: Line | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,66 +68,111 @@ class Step:
 
 
 def index_page(
-    grades: Grades,
+    about: About,
+    lines: Sequence[Line],
+    reports: Iterable[Report],
     rubric: Rubric,
     assets: str | None = "assets",
     *,
     ladder: Ladder | None = None,
     pseudonyms: Mapping[str, str] | None = None,
-) -> str:
-    """The instructor's page: every submission with its whole reason. Nothing on it is cut for students' eyes.
+) -> Iterator[str]:
+    """The instructor's page in pieces: every submission with its whole reason. Nothing on it is cut for students' eyes.
 
-    ``ladder`` marks its rungs in the histogram, ``pseudonyms`` are those of the leaderboard, by student.
+    ``lines`` and ``reports`` are the same submissions in the same order. ``ladder`` marks its rungs in the histogram,
+    ``pseudonyms`` are those of the leaderboard, by student. Of a class above LARGE the reasons stand on ``details_pages``.
     """
-    reports = grades.submissions
-    found = concerns(grades, rubric)
-    scale_points = [value for one in reports if (value := _scale_points(one)) is not None]
-    steps = _steps(grades.reference, ladder, scale_points, rubric)
+    found = concerns(lines, Line.of(about.reference) if about.reference else None, rubric)
+    scale_points = [value for one in lines if (value := one.scale_points) is not None]
+    steps = _steps(about.reference, ladder, scale_points, rubric)
     bins = _bins(scale_points, rubric.points.max)
-    runs = max(1, sum(len(one.instances) for one in reports))
-    verdicts = Counter(one.verdict for one in reports).most_common()
-    return page(
+    verdicts = Counter(one.verdict for one in lines).most_common()
+    return pieces(
         "index.html",
         assets,
         with_charts=True,
         own_scripts=("table.js",),
-        grades=grades,
-        rubric=rubric,
-        summary=_summary(reports),
+        **_table(about, lines, reports, rubric, _tags(lines, found), pseudonyms),
+        lines=lines,
+        summary=_summary(lines),
         verdicts=verdicts,
-        titles={verdict: explain(verdict, rubric).title for verdict in typing.get_args(Verdict)},
         concerns=found,
-        tags=_tags(reports, found),
         most_named=NAMED,
-        exact=_exact,
         bins=[one for one in bins if one.count],
         steps=steps,
         ladder=ladder,
         histogram=charts.figure(_histogram(bins, steps, scale_points, rubric)),
-        plane=charts.figure(_plane(grades, rubric)),
-        pseudonyms=pseudonyms or {},
-        log_room=min(LOG, LOGS // runs),
-        text_room=max(300, min(10_000, TEXTS // runs)),
+        plane=charts.figure(_plane(lines, about.reference, rubric)),
         duration=_duration,
+        details_of=_details_of if len(lines) > LARGE else None,
     )
+
+
+def details_pages(
+    about: About,
+    lines: Sequence[Line],
+    reports: Iterable[Report],
+    rubric: Rubric,
+    assets: str | None = "../assets",
+    *,
+    pseudonyms: Mapping[str, str] | None = None,
+) -> Iterator[tuple[str, Iterator[str]]]:
+    """(path below OUT, the page in pieces) of the pages that hold a large class's reasons; none for a smaller one.
+
+    Each must be written before the next is asked for.
+    """
+    upcoming = iter(reports)
+    for first in range(0, len(lines) if len(lines) > LARGE else 0, PER_PAGE):
+        part = lines[first : first + PER_PAGE]
+        values = _table(about, part, islice(upcoming, PER_PAGE), rubric, [one.verdict for one in part], pseudonyms)
+        path = _details_of(first + 1)
+        yield path, pieces("details.html", assets, **values, first=first, last=first + len(part), all=len(lines))
+
+
+def _details_of(place: int) -> str:
+    """Where the reasons of the submission at that place stand, counted from 1."""
+    return f"details/{(place - 1) // PER_PAGE + 1}.html"
+
+
+def _table(
+    about: About,
+    lines: Sequence[Line],
+    reports: Iterable[Report],
+    rubric: Rubric,
+    tags: Sequence[str],
+    pseudonyms: Mapping[str, str] | None,
+) -> dict[str, Any]:
+    """What a table of submissions needs."""
+    runs = max(1, sum(len(one.instances) for one in lines))
+    return {
+        "about": about,
+        "reports": reports,
+        "rubric": rubric,
+        "tags": tags,
+        "titles": {verdict: explain(verdict, rubric).title for verdict in typing.get_args(Verdict)},
+        "exact": _exact,
+        "pseudonyms": pseudonyms or {},
+        "log_room": min(LOG, LOGS // runs),
+        "text_room": max(300, min(10_000, TEXTS // runs)),
+    }
 
 
 # Figures
 
 
-def _summary(reports: Sequence[Report]) -> Summary:
-    points = sorted(one.points for one in reports if one.points is not None)
-    seconds = [one.seconds for one in reports if one.seconds is not None]
+def _summary(lines: Sequence[Line]) -> Summary:
+    points = sorted(one.points for one in lines if one.points is not None)
+    seconds = [one.seconds for one in lines if one.seconds is not None]
     quarters = statistics.quantiles(points, n=4, method="inclusive") if len(points) > 1 else None
     return Summary(
-        submissions=len(reports),
-        graded=sum(one.verdict == "graded" for one in reports),
+        submissions=len(lines),
+        graded=sum(one.verdict == "graded" for one in lines),
         mean=statistics.fmean(points) if points else None,
         median=statistics.median(points) if points else None,
         quartiles=(quarters[0], quarters[2]) if quarters else None,
         seconds=sum(seconds),
         median_seconds=statistics.median(seconds) if seconds else None,
-        slowest=max((one for one in reports if one.seconds), key=lambda one: one.seconds or 0.0, default=None),
+        slowest=max((one for one in lines if one.seconds), key=lambda one: one.seconds or 0.0, default=None),
     )
 
 
@@ -139,9 +189,9 @@ def _exact(value: float | None) -> str:
     return "" if value is None else f"{value:.7g}"
 
 
-def _tags(reports: Sequence[Report], found: Sequence[Concern]) -> list[str]:
+def _tags(lines: Sequence[Line], found: Sequence[Concern]) -> list[str]:
     """What each row can be filtered by: its verdict and the concerns that name it."""
-    tags: list[list[str]] = [[one.verdict] for one in reports]
+    tags: list[list[str]] = [[one.verdict] for one in lines]
     for concern in found:
         for place in concern.places:
             tags[place].append(concern.key)
@@ -151,16 +201,10 @@ def _tags(reports: Sequence[Report], found: Sequence[Concern]) -> list[str]:
 # Charts
 
 
-def _scale_points(report: Report) -> float | None:
-    """The points of the scale that the ladder's rungs stand on: without criteria and lateness."""
-    points = [one.points for one in report.instances if one.points is not None]
-    return sum(points) / len(points) if len(points) == len(report.instances) else None
-
-
 def _steps(reference: Report | None, ladder: Ladder | None, points: Sequence[float], rubric: Rubric) -> list[Step]:
     """The ladder's rungs and the reference, the best first."""
     rungs = [(one.name, one.points(rubric), False) for one in ladder.methods] if ladder else []
-    own = _scale_points(reference) if reference and reference.verdict == "graded" else None
+    own = Line.of(reference).scale_points if reference and reference.verdict == "graded" else None
     rungs += [("reference solution", own, True)] if own is not None else []
     found = [Step(name, value, sum(one >= value for one in points), known) for name, value, known in rungs]
     return sorted(found, key=lambda step: (-step.points, step.name))
@@ -257,15 +301,15 @@ def _histogram_summary(steps: Sequence[Step], points: Sequence[float], rubric: R
     return "; ".join(parts) + "."
 
 
-def _plane(grades: Grades, rubric: Rubric) -> charts.Chart:
+def _plane(lines: Sequence[Line], reference: Report | None, rubric: Rubric) -> charts.Chart:
     """All submissions, each a link to its page, and the reference solution."""
-    marks = [_mark(one, "student", f"students/{quote(one.student)}/report.html") for one in grades.submissions]
-    marks += [_mark(grades.reference, "reference", None)] if grades.reference else []
+    marks = [_mark(one, "student", f"students/{quote(one.student)}/report.html") for one in lines]
+    marks += [_mark(Line.of(reference), "reference", None)] if reference else []
     return charts.plane([mark for mark in marks if mark], rubric)
 
 
-def _mark(report: Report, kind: charts.Kind, href: str | None) -> charts.Mark | None:
-    if report.sparsity is None or report.mse is None:
+def _mark(line: Line, kind: charts.Kind, href: str | None) -> charts.Mark | None:
+    if line.sparsity is None or line.mse is None:
         return None
-    label = report.student if kind == "student" else "reference solution"
-    return charts.Mark(label, report.sparsity, report.mse, _scale_points(report) or 0.0, kind, href)
+    label = line.student if kind == "student" else "reference solution"
+    return charts.Mark(label, line.sparsity, line.mse, line.scale_points or 0.0, kind, href)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 
-from grader.report.schema import Grades, Report
+from grader.report.schema import Report
 from grader.report.text import one_line
 
 HEADER = ("student", "name", "email", "verdict", "raw_points", "late_penalty", "points", "max_points", "message")
@@ -14,13 +15,20 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 MESSAGE = 500
 
 
-def gradebook(grades: Grades) -> str:
-    """The file's text. Points have all their digits; those that the grader owes are empty cells."""
-    out = io.StringIO(newline="")
-    rows = csv.writer(out, lineterminator="\n")
-    rows.writerow(HEADER)
-    rows.writerows(_row(report) for report in grades.submissions)
-    return out.getvalue()
+def header() -> str:
+    return _line(HEADER)
+
+
+def row(report: Report) -> str:
+    """The report's line. Points have all their digits; those that the grader owes are empty cells."""
+    return _line(
+        (
+            *(text_cell(text) for text in (report.student, report.name, report.email)),
+            report.verdict,
+            *(_number(value) for value in (report.raw_points, report.late_penalty, report.points, report.max_points)),
+            text_cell(report.message),
+        )
+    )
 
 
 def text_cell(text: str, limit: int = MESSAGE) -> str:
@@ -29,13 +37,10 @@ def text_cell(text: str, limit: int = MESSAGE) -> str:
     return f"'{shown}" if text.startswith(FORMULA) or shown.startswith(FORMULA) else shown
 
 
-def _row(report: Report) -> list[str]:
-    return [
-        *(text_cell(text) for text in (report.student, report.name, report.email)),
-        report.verdict,
-        *(_number(value) for value in (report.raw_points, report.late_penalty, report.points, report.max_points)),
-        text_cell(report.message),
-    ]
+def _line(cells: Sequence[str]) -> str:
+    out = io.StringIO(newline="")
+    csv.writer(out, lineterminator="\n").writerow(cells)
+    return out.getvalue()
 
 
 def _number(value: float | None) -> str:

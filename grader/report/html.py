@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from grader.rubric import Rubric
 
 HERE = Path(__file__).parent
 STYLE = HERE / "assets" / "report.css"
+_BUFFERED = 200  # values and texts between them that are put together before they are handed on
 
 
 def page(
@@ -32,6 +34,13 @@ def page(
     ``own_scripts`` are the page's own beside those of charts. ``values`` are what the template shows; ``rubric`` must be
     among them.
     """
+    return "".join(pieces(template, assets, with_charts=with_charts, own_scripts=own_scripts, **values))
+
+
+def pieces(
+    template: str, assets: str | None, *, with_charts: bool = False, own_scripts: tuple[str, ...] = (), **values: Any
+) -> Iterator[str]:
+    """The same piece by piece, for pages that are too large to be held: ``values`` may be iterators."""
     rubric: Rubric = values["rubric"]
 
     def words(verdict: Any) -> Words:
@@ -45,7 +54,9 @@ def page(
         # Browsers disagree whether 'self' covers a page opened from disk; file: is meaningless on the web.
         values |= {"inline_style": None, "style_source": "'self' file:", "stylesheet": f"{assets}/{STYLE.name}"}
     scripts = _with_own(charts.scripts(assets), assets, own_scripts) if with_charts else None
-    return _environment().get_template(template).render(**values, scripts=scripts, explain=words)
+    stream = _environment().get_template(template).stream(**values, scripts=scripts, explain=words)
+    stream.enable_buffering(_BUFFERED)
+    return iter(stream)
 
 
 def _with_own(found: charts.Scripts, assets: str | None, names: tuple[str, ...]) -> charts.Scripts:

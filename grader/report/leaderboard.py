@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from grader.report import charts
 from grader.report.html import page
-from grader.report.schema import Grades
-from grader.report.student import student_view
+from grader.report.lines import Line
+from grader.report.student import Figures
 from grader.rubric import Rubric
 
 FIRST = (
@@ -63,23 +63,25 @@ def _words(digest: int) -> str:
     return f"{FIRST[digest % len(FIRST)]}-{SECOND[second]}-{number:03d}"
 
 
-def leaderboard_page(grades: Grades, rubric: Rubric, names: Mapping[str, str], assets: str | None = "assets") -> str:
+def leaderboard_page(lines: Sequence[Line], rubric: Rubric, names: Mapping[str, str], assets: str | None = "assets") -> str:
     """The page for students, with ``names`` for them by id. Nothing else that identifies one reaches it, nor any order of ids."""
-    views = [student_view(one, rubric) for one in grades.submissions]
+    figures = [(names[one.student], Figures.of(one, rubric)) for one in lines]
     shown = sorted(
-        ((one.points, names[one.student], one) for one in views if one.points is not None), key=lambda row: (-row[0], row[1])
+        ((own.points, name, own) for name, own in figures if own.points is not None), key=lambda row: (-row[0], row[1])
     )
-    points = [row[0] for row in shown]
+    ranks: dict[float, int] = {}
+    for place, (value, _, _) in enumerate(shown):
+        ranks.setdefault(value, place + 1)
     marks = [
-        charts.Mark(name, one.sparsity, one.mse, value, "student")
-        for value, name, one in shown
-        if one.sparsity is not None and one.mse is not None
+        charts.Mark(name, own.sparsity, own.mse, value, "student")
+        for value, name, own in shown
+        if own.sparsity is not None and own.mse is not None
     ]
     return page(
         "leaderboard.html",
         assets,
         with_charts=bool(marks),
         rubric=rubric,
-        places=[Place(points.index(value) + 1, name, value) for value, name, _ in shown],
+        places=[Place(ranks[value], name, value) for value, name, _ in shown],
         plane=charts.figure(charts.plane(marks, rubric)) if marks else None,
     )

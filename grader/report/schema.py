@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -107,8 +108,8 @@ class IsolationReport(Part):
     missing: dict[str, str] = Field(description="layer: why it was not in force")
 
 
-class Grades(Part):
-    """grades.json: a whole batch, for the instructor only."""
+class About(Part):
+    """What belongs to a batch besides its submissions."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
     rubric_digest: str
@@ -117,6 +118,11 @@ class Grades(Part):
     environment: dict[str, str]
     isolation: IsolationReport
     reference: Report | None = Field(description="the reference solution, graded like any submission")
+
+
+class Grades(About):
+    """grades.json: a whole batch, for the instructor only."""
+
     submissions: list[Report] = Field(description="in student order")
 
 
@@ -202,6 +208,16 @@ class Sweep(Part):
 def to_json(part: Part) -> str:
     """The file's text: UTF-8, floats with all digits, fields in the schema's order."""
     return part.model_dump_json(indent=2) + "\n"
+
+
+def grades_json(about: About, reports: Iterable[Report]) -> Iterator[str]:
+    """The text of a :class:`Grades` in pieces, a submission each, so that it need not be held."""
+    yield to_json(about).removesuffix("\n}\n") + ',\n  "submissions": ['
+    separator = ""
+    for report in reports:
+        yield f"{separator}\n{report.model_dump_json(indent=2)}".replace("\n", "\n    ")  # all line ends in it are JSON's own
+        separator = ","
+    yield "\n  ]\n}\n" if separator else "]\n}\n"
 
 
 def schema_texts() -> dict[str, str]:

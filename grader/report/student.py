@@ -21,10 +21,13 @@ Zeros and sparsity of the public instance are the student's own and stay exact, 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Self
 
 from grader.records import PUBLIC, Verdict
 from grader.report.build import decisive_instance
+from grader.report.lines import Line
 from grader.report.schema import InstanceReport, Report
 from grader.rubric import Rubric
 
@@ -67,6 +70,20 @@ def student_view(report: Report, rubric: Rubric) -> Report:
             "graded_at": report.graded_at if report.instances[0].name == PUBLIC else None,
         }
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a student may see of a submission's place in the class, own or another's."""
+
+    points: float | None
+    sparsity: float | None
+    mse: float | None
+
+    @classmethod
+    def of(cls, line: Line, rubric: Rubric) -> Self:
+        points = _coarse(line.points, rubric, 3, rubric.points.max / 10)
+        return cls(points, _coarse(line.sparsity, rubric, 4, 0.01), _coarse_mse(line.mse, rubric))
 
 
 def _message(decisive: InstanceReport) -> str:

@@ -13,9 +13,10 @@ from grader.report import charts
 from grader.report.advice import explain, what_limits
 from grader.report.charts import Chart, Mark
 from grader.report.html import page
+from grader.report.lines import Line
 from grader.report.rungs import Ladder
-from grader.report.schema import Grades, InstanceReport, Report
-from grader.report.student import student_view
+from grader.report.schema import About, InstanceReport, Report
+from grader.report.student import Figures, student_view
 from grader.report.text import one_line
 from grader.rubric import Rubric
 
@@ -62,9 +63,11 @@ class Around:
     crowd: tuple[Mark, ...]  # the anonymous class
 
 
-def around(grades: Grades, rubric: Rubric, reference: Picture | None = None, ladder: Ladder | None = None) -> Around:
+def around(
+    about: About, lines: Sequence[Line], rubric: Rubric, reference: Picture | None = None, ladder: Ladder | None = None
+) -> Around:
     """``reference`` is the picture of the reference's weights; without a ``ladder`` no rungs are shown."""
-    found = grades.reference
+    found = about.reference
     public = _public(found) if found else None
     return Around(
         reference=student_view(found, rubric) if found else None,
@@ -72,13 +75,13 @@ def around(grades: Grades, rubric: Rubric, reference: Picture | None = None, lad
         reference_picture=reference,
         reference_samples=_Samples.of(reference) if reference else None,
         rungs=_rungs(ladder, rubric) if ladder else (),
-        crowd=_crowd(grades.submissions, rubric) if rubric.feedback.class_comparison else (),
+        crowd=_crowd(lines, rubric) if rubric.feedback.class_comparison else (),
     )
 
 
 def student_page(
     view: Report,
-    grades: Grades,
+    about: About,
     rubric: Rubric,
     assets: str | None = "../../assets",
     *,
@@ -90,7 +93,7 @@ def student_page(
     ``assets`` is the relative path of the folder of styles and scripts; None puts them into the page, so that one file is
     all. ``picture`` is that of the public instance's weights, and ``beside`` what all pages of the batch have in common.
     """
-    beside = beside or around(grades, rubric)
+    beside = beside or around(about, (), rubric)
     public = _public(view)
     drawn = picture if public and public.verdict == "graded" else None
     shown = _charts(view, rubric, drawn, beside)
@@ -99,7 +102,7 @@ def student_page(
         assets,
         with_charts=bool(shown),
         report=view,
-        grades=grades,
+        about=about,
         rubric=rubric,
         words=explain(view.verdict, rubric),
         limits=what_limits(view, rubric),
@@ -138,15 +141,14 @@ def _rungs(ladder: Ladder, rubric: Rubric) -> tuple[Mark, ...]:
     return tuple(sorted(marks, key=lambda mark: -mark.points))
 
 
-def _crowd(reports: Sequence[Report], rubric: Rubric) -> tuple[Mark, ...]:
+def _crowd(lines: Sequence[Line], rubric: Rubric) -> tuple[Mark, ...]:
     """Where the class stands, as coarse as each sees it, in an order that says nothing of who is who."""
-    views = (student_view(report, rubric) for report in reports)
-    marks = (_mark(view, "", "student") for view in views)
+    marks = (_mark(Figures.of(line, rubric), "", "student") for line in lines)
     found = sorted((mark for mark in marks if mark), key=lambda mark: (mark.sparsity, mark.mse, mark.points))
     return tuple(charts.evenly(found, CROWD)) if len(found) >= FEWEST else ()
 
 
-def _mark(view: Report, label: str, kind: charts.Kind) -> Mark | None:
+def _mark(view: Report | Figures, label: str, kind: charts.Kind) -> Mark | None:
     if view.sparsity is None or view.mse is None or view.points is None:
         return None
     return Mark(label, view.sparsity, view.mse, view.points, kind)

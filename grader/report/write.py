@@ -3,65 +3,88 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 from grader.errors import GraderError
+from grader.report import csv
 from grader.report.charts import SHIPPED
-from grader.report.class_page import index_page
-from grader.report.csv import gradebook
+from grader.report.class_page import details_pages, index_page
 from grader.report.html import STYLE
 from grader.report.ladder_pages import Pictures, calibration_page, sweep_page
 from grader.report.leaderboard import leaderboard_page, pseudonyms
+from grader.report.lines import Line
 from grader.report.rungs import Ladder
-from grader.report.schema import Calibration, Grades, Sweep, to_json
+from grader.report.schema import About, Calibration, Report, Sweep, grades_json, to_json
 from grader.report.student import student_view
 from grader.report.student_page import Gallery, around, student_page
 from grader.rubric import Rubric
 
 NO_PICTURES = Gallery()
+Watch = Callable[[int], object]  # told how many submissions' pages have been written
 
 
 def write_batch(
     out: Path,
-    grades: Grades,
+    about: About,
+    reports: Iterable[Report],
     rubric: Rubric,
     gallery: Gallery = NO_PICTURES,
     ladder: Ladder | None = None,
     *,
     standalone: bool = False,
     pseudonym_key: bytes | None = None,
+    on_written: Watch = lambda count: None,
 ) -> None:
     """Write assets/, students/, grades.json, gradebook.csv and index.html. Folders of earlier students stay as they are.
 
-    ``standalone`` makes each page one file, without assets/. With a ``pseudonym_key`` there is a leaderboard.html, too.
-    Raises GraderError with one sentence where a file can't be written.
+    ``reports`` are gone through several times, in student order, and never held all at once. ``standalone`` makes each page
+    one file, without assets/. With a ``pseudonym_key`` there is a leaderboard.html, too. grades.json comes last: where it is
+    new, all of it is. Raises GraderError with one sentence where a file can't be written.
     """
-    folders = _folders(out, grades)
-    if not standalone:
-        _write_assets(out)
-    beside = around(grades, rubric, gallery.reference, ladder)
-    for report, folder in zip(grades.submissions, folders, strict=True):
-        view = student_view(report, rubric)
-        write_text(folder / "report.json", to_json(view))
-        write_text(
-            folder / "report.html",
-            student_page(
-                view,
-                grades,
-                rubric,
-                None if standalone else "../../assets",
-                picture=gallery.students.get(report.student),
-                beside=beside,
-            ),
-        )
-    write_text(out / "gradebook.csv", gradebook(grades))
+    lines = [Line.of(one) for one in reports]
+    folders = _folders(out, lines)
     assets = None if standalone else "assets"
-    names = pseudonyms([one.student for one in grades.submissions], pseudonym_key) if pseudonym_key else None
-    write_text(out / "index.html", index_page(grades, rubric, assets, ladder=ladder, pseudonyms=names))
+    if assets:
+        _write_assets(out)
+    beside = around(about, lines, rubric, gallery.reference, ladder)
+    for number, (report, folder) in enumerate(zip(reports, folders, strict=True), 1):
+        view = student_view(report, rubric)
+        page = student_page(
+            view,
+            about,
+            rubric,
+            assets and f"../../{assets}",
+            picture=gallery.students.get(report.student),
+            beside=beside,
+        )
+        write_text(folder / "report.json", to_json(view))
+        write_text(folder / "report.html", page)
+        on_written(number)
+    names = pseudonyms([one.student for one in lines], pseudonym_key) if pseudonym_key else None
     if names:
-        write_text(out / "leaderboard.html", leaderboard_page(grades, rubric, names, assets))
-    write_text(out / "grades.json", to_json(grades))
+        write_text(out / "leaderboard.html", leaderboard_page(lines, rubric, names, assets))
+    _write_class(out, about, lines, reports, rubric, assets, ladder, names)
+
+
+def _write_class(
+    out: Path,
+    about: About,
+    lines: Sequence[Line],
+    reports: Iterable[Report],
+    rubric: Rubric,
+    assets: str | None,
+    ladder: Ladder | None,
+    names: Mapping[str, str] | None,
+) -> None:
+    """What is the instructor's."""
+    above = assets and f"../{assets}"
+    for path, pieces in details_pages(about, lines, reports, rubric, above, pseudonyms=names):
+        write_pieces(out / path, pieces)
+    write_pieces(out / "gradebook.csv", chain([csv.header()], map(csv.row, reports)))
+    write_pieces(out / "index.html", index_page(about, lines, reports, rubric, assets, ladder=ladder, pseudonyms=names))
+    write_pieces(out / "grades.json", grades_json(about, reports))
 
 
 def write_calibration(
@@ -97,13 +120,19 @@ def _holds(path: Path, text: str) -> bool:
 
 def write_text(path: Path, text: str) -> None:
     """Write one file atomically, in UTF-8, and make its folder. Raises GraderError with one sentence."""
+    write_pieces(path, [text])
+
+
+def write_pieces(path: Path, pieces: Iterable[str]) -> None:
+    """The same for a text that comes in pieces."""
     temporary = path.with_name(f".{path.name}.tmp")  # a fixed name: what a killed grader leaves, the next one overwrites
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            temporary.write_bytes(text.encode("utf-8"))
+            with temporary.open("wb") as file:
+                file.writelines(piece.encode("utf-8") for piece in pieces)
             os.replace(temporary, path)
-        except OSError:
+        except BaseException:
             temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
@@ -111,9 +140,9 @@ def write_text(path: Path, text: str) -> None:
         raise GraderError(f"{path}: can't be written: {reason.lower()}; nothing graded is lost, run it again") from None
 
 
-def _folders(out: Path, grades: Grades) -> list[Path]:
+def _folders(out: Path, lines: Sequence[Line]) -> list[Path]:
     """The students' folders, after a check that each is a folder of its own directly below students/."""
-    ids = [report.student for report in grades.submissions]
+    ids = [line.student for line in lines]
     for student in ids:
         if student in {"", ".", ".."} or any(character in student for character in "/\\:\0\n"):
             raise GraderError(f"student id {student!r} can't be a folder's name, expected letters, digits, '-', '_' and '.'")

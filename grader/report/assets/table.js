@@ -24,7 +24,7 @@
 
   /** What is searched: student, name, address, summary and messages; not logs and digests. */
   function textOf(row) {
-    row.text ??= plain([...row.body.querySelectorAll("th, .address, summary, .message")].map((part) => part.textContent).join("\n"));
+    row.text ??= plain([...row.body.querySelectorAll("th, .address, summary, .why, .message")].map((part) => part.textContent).join("\n"));
     return row.text;
   }
 
@@ -112,7 +112,7 @@
     const row = /^row-\d+$/.test(hash) ? document.getElementById(hash) : null;
     if (row) {
       row.hidden = false; // whatever is filtered: a link to it means it
-      row.querySelector("details").open = true;
+      row.querySelector("details")?.setAttribute("open", "");
       row.scrollIntoView({ block: "center" });
       return;
     }

@@ -1,0 +1,118 @@
+"""The command that marks a batch again under a changed rubric, without running anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from grader import rubric as rubrics
+from grader.cli.options import DEFAULT_RUBRIC, QuietOption, RubricOption, home_of
+from grader.cli.steps import write_reports
+from grader.cli.stored import Stored
+from grader.cli.terminal import PlainConsole, answering, cell, tell
+from grader.errors import UsageError
+from grader.ledger import Ledger
+from grader.records import Batch, Outcome
+from grader.rubric import NEEDS_A_RUN, Rubric, Total, differing, total, value_at
+
+SAME = 5e-10  # points that differ by less are the same: rounding
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One student's points before and after, None while the grader owes them, and what made the difference."""
+
+    student: str
+    before: float | None
+    after: float | None
+    why: str
+
+
+def remark(
+    out: Annotated[Path, typer.Argument(help="The folder of a batch's reports.", metavar="OUT")],
+    rubric: RubricOption = DEFAULT_RUBRIC,
+    quiet: QuietOption = False,
+) -> None:
+    """Apply a changed rubric to a batch's stored measurements without running any submission, and print who moved.
+
+    Example: grade.py remark reports/
+    """
+    rules = rubrics.load(rubric)
+    if not (out / "ledger.sqlite").is_file():
+        raise UsageError(f"{out}: holds no ledger.sqlite, expected a folder that 'grade.py batch' has written")
+    with Ledger(out) as ledger:
+        batch = ledger.batch()
+        if batch is None:
+            raise UsageError(f"{out}: holds no batch that this version can read; run 'grade.py batch' with --out {out} first")
+        before = Rubric.model_validate_json(batch.rubric)
+        changed = differing(before, rules)
+        _refuse_what_needs_a_run(changed, before, rules, rubric, out)
+        again = replace(batch, rubric=rules.model_dump_json(), leaderboard=batch.leaderboard and rules.feedback.class_comparison)
+        stored = Stored.of(ledger, again, rules)
+        with answering():
+            _print_moves(list(_moves(stored, before)), changed, before, rules, batch)
+        write_reports(out, stored, stored.about(), home_of(rubric), quiet)
+        ledger.open_batch(again)  # last: what is stopped before is marked again from the same start
+
+
+def _refuse_what_needs_a_run(changed: list[str], before: Rubric, after: Rubric, rubric: Path, out: Path) -> None:
+    if keys := [key for key in changed if key.partition(".")[0] in NEEDS_A_RUN]:
+        key = keys[0]
+        more = f" ({', '.join(keys[1:])} differ as well)" if keys[1:] else ""
+        now, then = _shown(value_at(after, key)), _shown(value_at(before, key))
+        raise UsageError(
+            f"{rubric}: {key} is {now}, but {out} was measured under {then}{more}; "
+            "no stored measurement can answer that: set it back, or run 'grade.py batch' again"
+        )
+
+
+def _moves(stored: Stored, before: Rubric) -> Iterator[Move]:
+    for graded in stored.graded(whole=False):
+        old, new = (total(rules, graded.outcomes, stored.reference) for rules in (before, stored.rules))
+        if _differ(old.raw, new.raw):
+            yield Move(graded.upload.student, old.raw, new.raw, _why(old, new, graded.outcomes))
+
+
+def _differ(a: float | None, b: float | None) -> bool:
+    return (a is None) != (b is None) or (a is not None and b is not None and abs(a - b) > SAME)
+
+
+def _why(old: Total, new: Total, outcomes: tuple[Outcome, ...]) -> str:
+    reasons = []
+    if _differ(old.scale, new.scale):
+        reasons.append(f"score: {_points(old.scale)} to {_points(new.scale)}")
+    marks = [{mark.criterion: mark for mark in one.marks} for one in (old, new)]
+    for name in dict.fromkeys([*marks[0], *marks[1]]):
+        was, now = (mark.points if (mark := one.get(name)) else 0.0 for one in marks)
+        if _differ(was, now):
+            reasons.append(f"{name}: {_points(was)} to {_points(now)}")
+    return "; ".join(reasons)
+
+
+def _print_moves(moves: list[Move], changed: list[str], before: Rubric, after: Rubric, batch: Batch) -> None:
+    console = PlainConsole()
+    for key in changed:
+        console.print(f"{key}: {_shown(value_at(before, key))} -> {_shown(value_at(after, key))}")
+    if not changed:
+        tell("the rubric is the one that these submissions were marked by")
+    if moves:
+        width = min(32, max(len("student"), *(len(one.student) for one in moves)))
+        console.print(f"{'student':{width}}  {'before':>7}  {'after':>7}  {'moved':>7}  why", style="bold")
+        for one in moves:
+            by = "" if one.before is None or one.after is None else f"{one.after - one.before:+.3f}"
+            line = f"{cell(one.student, width):{width}}  {_points(one.before):>7}  {_points(one.after):>7}  {by:>7}  "
+            console.print(line + cell(one.why, 300))
+    print(f"{len(moves):,} of {len(batch.students):,} submissions moved")
+
+
+def _points(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _shown(value: object) -> str:
+    found = value.model_dump(mode="json") if isinstance(value, rubrics.Section) else value
+    return cell(str(found), 80)

@@ -180,6 +180,7 @@ class Conversation:
             seconds=seconds,
             cpu_seconds=float(report.get("cpu_seconds", 0.0)),
             peak_memory_bytes=int(report.get("peak_memory_bytes", 0)),
+            unexplained_kill=failure is not None and evidence.is_unexplained_kill(failure, report.get("status")),
         )
 
     def _take_record(self) -> dict[str, Any] | None:

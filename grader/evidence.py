@@ -64,6 +64,11 @@ def failure(found: Evidence, limits: LimitsSection, lost: str) -> Failure:
     return Failure("exited", stage, f"{where} ended the process with status {code} and returned no model")
 
 
+def is_unexplained_kill(found: Failure, wait_status: int | None) -> bool:
+    """Whether a SIGKILL ended the run of which nobody here knows the sender: its own code, or somebody on this machine."""
+    return found.verdict == "crashed" and _signal_of(wait_status) == signal.SIGKILL
+
+
 def _fewer(stage: Stage) -> str:
     return (
         "what a file does at module level counts too; try fewer training steps"

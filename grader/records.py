@@ -76,6 +76,7 @@ class Run:
     seconds: float  # wall time on the keeper's clock, from handing over the source to the end of the run
     cpu_seconds: float  # of the whole process tree
     peak_memory_bytes: int  # of the whole process tree, sampled
+    unexplained_kill: bool = False  # ended by a SIGKILL that neither a limit nor the grader has sent
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,7 +142,8 @@ class Sandbox:
         """Run ``prune(model, **parameters)`` on one instance. Raises GraderError where the grader itself failed.
 
         Where runs share a user, the kernel counts their processes together. A run that fails beside others is then repeated
-        alone, so that nobody fails for what a neighbour has used up.
+        alone, so that nobody fails for what a neighbour has used up. One that was killed is repeated as well: the machine's
+        operator may have done it, who won't do it twice.
         """
         self._warm(packages)
         bundle = _bundle(submission, data, parameters or {})
@@ -150,8 +151,8 @@ class Sandbox:
             with self._turns.beside_others() as had_company:
                 run = self._one_run(bundle, data)
                 is_doubtful = run.failure and run.failure.verdict != "timed_out" and self._runs_share_a_user and had_company()
-            if is_doubtful:
-                with self._turns.alone():
+            if is_doubtful or run.unexplained_kill:
+                with self._turns.alone() if is_doubtful else self._turns.beside_others():
                     run = self._one_run(bundle, data)
             return run
         except OSError as error:

@@ -130,10 +130,14 @@ class Started:
         """The keeper's child processes."""
         return [pid for pid in _processes() if _parent(pid) == self.process.pid]
 
+    def processes(self) -> list[int]:
+        """All processes of this run, the keeper too."""
+        return [pid for pid in _processes() if self._owns(pid)]
+
     def survivors(self, seconds: float = 10) -> list[int]:
         """Processes of this run, the keeper too, that are still there after ``seconds``."""
         deadline = time.monotonic() + seconds
-        while (found := [pid for pid in _processes() if self._owns(pid)]) and time.monotonic() < deadline:
+        while (found := self.processes()) and time.monotonic() < deadline:
             time.sleep(0.05)
         return found
 

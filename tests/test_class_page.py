@@ -21,9 +21,10 @@ from test_report import HOSTILE, PLAIN, batch, failed, graded, measured, reporte
 from grader import task
 from grader.errors import GraderError
 from grader.records import Outcome
+from grader.report import write
 from grader.report.attention import Concern
 from grader.report.charts import ASSETS
-from grader.report.class_page import LOGS, _bins
+from grader.report.class_page import LARGE, LOGS, PER_PAGE, _bins
 from grader.report.leaderboard import FIRST, SECOND, leaderboard_page, pseudonyms
 from grader.report.lines import Line
 from grader.report.rungs import Ladder, Method, load_ladder
@@ -256,6 +257,30 @@ def test_a_thousand_talkative_submissions_make_a_page_of_a_few_megabytes() -> No
     assert page.count("l" * 100) <= 1.1 * LOGS / 100 and len(page) < 9_000_000
     few = class_page(batch(one), PLAIN)
     assert "l" * 3_000 in few and "l" * 3_001 not in few
+
+
+def test_the_reasons_of_a_large_class_stand_on_pages_of_their_own(tmp_path: Path) -> None:
+    reports = [student(f"s{place:04d}", failed("public", message=f"reason {place}")) for place in range(LARGE + 1)]
+    write_class(tmp_path, batch(*reports), PLAIN)
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert len(bodies(page)) == LARGE + 2 and page.count("<details>") <= 3
+    last = re.search(r'<a class="why" href="(details/\d+\.html)#(row-1001)">reason 1000</a>', page)
+    assert last
+    there = (tmp_path / last[1]).read_text(encoding="utf-8")
+    assert f'id="{last[2]}"' in there and 'href="../students/s1000/report.html"' in there and ">\nreason 1000</pre>" in there
+    assert len(list((tmp_path / "details").iterdir())) == -(-(LARGE + 1) // PER_PAGE)
+
+
+def test_pages_of_an_earlier_batch_are_not_taken_for_this_ones(tmp_path: Path) -> None:
+    for name in ("details/7.html", "leaderboard.html"):
+        write.write_text(tmp_path / name, "earlier")
+    write_class(tmp_path, batch(student("ada")), PLAIN)
+    assert not list(tmp_path.glob("details/*")) and not (tmp_path / "leaderboard.html").exists()
+
+
+def test_a_class_that_is_not_large_has_no_pages_of_details(tmp_path: Path) -> None:
+    write_class(tmp_path, batch(student("ada", failed("public"))), PLAIN)
+    assert not (tmp_path / "details").exists() and 'class="why"' not in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 
 # The leaderboard

@@ -6,13 +6,14 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from grader.errors import GraderError, UsageError
-from grader.ledger import Ledger, key_of
-from grader.records import Failure, LayerCount, Measurement, Outcome
+from grader.ledger import REFERENCE, Ledger, key_of
+from grader.records import Batch, Failure, Graded, Isolation, LayerCount, Measurement, Outcome, Picture, Upload
 
 MEASUREMENT = Measurement(
     zeros=3,
@@ -24,6 +25,20 @@ MEASUREMENT = Measurement(
 )
 GRADED = Outcome("public", MEASUREMENT, None, notes=("a\0b",), log="\x1b[31mé\u202e\udcff".encode("utf-8", "replace").decode())
 RAISED = Outcome("hidden-1", None, Failure("raised", "prune", "ValueError: no", "ValueError", 3, "Traceback"), seconds=1.5)
+PICTURE = Picture("AAAA", "AAAA", {"layers.0.weight": (1, 2)}, "eJw=", 3, 4)
+BATCH = Batch(("ada",), "under these", ("public", "hidden-1"), "{}", "ef" * 32, {"device": "cpu"}, Isolation("L3", ("seccomp",)))
+
+
+def submission(*outcomes: Outcome, keys: tuple[str | None, ...], student: str = "ada") -> Graded:
+    upload = Upload(student, f"{student}.py", f"in/{student}.py", Path(f"in/{student}.py"), parameters={"eps": 0.1})
+    return Graded(upload, "cd" * 32, outcomes, keys, notes=("so",), isolation="L3")
+
+
+def kept(ledger: Ledger, student: str = "ada") -> Graded:
+    """A submission whose second instance had no run of its own, as it is after a time-out on the first."""
+    circumstances = {"submission": student}
+    ledger.keep(student, circumstances, replace(GRADED, picture=PICTURE))
+    return submission(replace(GRADED, picture=PICTURE), RAISED, keys=(key_of(circumstances), None), student=student)
 
 
 @pytest.fixture
@@ -125,3 +140,63 @@ def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:
     for folder in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/nowhere")):
         with pytest.raises(UsageError, match="results can't be written there: .*; name another folder with --out"):
             Ledger(folder)
+
+
+def test_a_submission_comes_back_with_the_outcomes_of_all_its_instances(tmp_path: Path) -> None:
+    with Ledger(tmp_path) as first:
+        found = kept(first)
+        first.record(found, BATCH)
+        first.open_batch(BATCH)
+    with Ledger(tmp_path) as second:
+        assert second.batch() == BATCH
+        assert second.graded("ada", BATCH) == found
+
+
+def test_marks_need_neither_logs_nor_pictures(ledger: Ledger) -> None:
+    ledger.record(kept(ledger), BATCH)
+    light = ledger.graded("ada", BATCH, whole=False)
+    assert light and [(one.log, one.picture) for one in light.outcomes] == [("", None), (RAISED.log, None)]
+    assert [one.measurement for one in light.outcomes] == [MEASUREMENT, None]
+
+
+def test_outcomes_are_named_as_the_instances_of_the_batch_are(ledger: Ledger) -> None:
+    ledger.record(kept(ledger), BATCH)
+    found = ledger.graded("ada", replace(BATCH, instances=("public", "hidden-7")))
+    assert found and [one.instance for one in found.outcomes] == ["public", "hidden-7"]
+
+
+def test_what_was_graded_under_other_conditions_is_not_graded_yet(ledger: Ledger) -> None:
+    ledger.record(kept(ledger), BATCH)
+    assert ledger.graded("ada", replace(BATCH, conditions="other ones")) is None
+    assert ledger.graded("bob", BATCH) is None
+
+
+def test_a_student_may_be_called_reference(ledger: Ledger) -> None:
+    ledger.record(kept(ledger, "reference"), BATCH, REFERENCE)
+    assert ledger.graded("reference", BATCH) is None
+    ledger.record(submission(RAISED, RAISED, keys=(None, None), student="reference"), BATCH)
+    assert ledger.graded(REFERENCE, BATCH) != ledger.graded("reference", BATCH)
+
+
+def test_forgetting_a_submission_keeps_its_runs(ledger: Ledger) -> None:
+    ledger.record(kept(ledger), BATCH)
+    ledger.forget("ada")
+    assert ledger.graded("ada", BATCH) is None
+    assert ledger.find({"submission": "ada"}) == replace(GRADED, picture=PICTURE)
+
+
+def test_others_may_read_while_a_grader_writes(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.keep("ada", {"submission": "1"}, GRADED)
+    reader = sqlite3.connect(f"file:{tmp_path}/ledger.sqlite?mode=ro", uri=True)
+    with reader:
+        assert reader.execute("SELECT count(*) FROM runs").fetchone() == (1,)  # holds what it sees, and stops nobody
+        ledger.keep("bob", {"submission": "2"}, RAISED)
+        assert ledger.find({"submission": "2"}) == RAISED
+    assert reader.execute("SELECT count(*) FROM runs").fetchone() == (2,)
+    reader.close()
+
+
+def test_a_result_is_on_disk_before_the_call_returns(ledger: Ledger) -> None:
+    (synchronous,) = ledger._connection.execute("PRAGMA synchronous").fetchone()
+    (journal,) = ledger._connection.execute("PRAGMA journal_mode").fetchone()
+    assert (synchronous, journal) == (2, "wal")

@@ -11,6 +11,7 @@ import sqlite3
 import time
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -108,23 +109,50 @@ def test_a_rerun_runs_nothing_again(start: Start, undisturbed: Path, out: Path) 
     assert grades_in(out) == grades_in(undisturbed)
 
 
+def killed_at_a_random_moment(start: Start, moments: random.Random) -> None:
+    """A batch of which one process is killed: the keeper, the nursery, or what a run consists of."""
+    with start() as batch:
+        time.sleep(moments.uniform(1.5, 7.5))
+        others = [pid for pid in batch.processes() if pid != batch.process.pid]
+        victim = moments.choice([batch.process.pid, *batch.nurseries(), *others[-1:], *others])
+        with suppress(ProcessLookupError):
+            os.kill(victim, signal.SIGKILL)
+        status = batch.finish()
+        assert status in (0, -signal.SIGKILL), batch.messages
+        assert batch.survivors() == []
+
+
 def test_a_batch_killed_at_random_moments_ends_with_the_same_table(start: Start, undisturbed: Path, out: Path) -> None:
-    moments = random.Random(time.time_ns())
+    moments = random.Random(seed := time.time_ns())
     for _ in range(5):
-        with start() as killed:
-            time.sleep(moments.uniform(1.5, 5.5))
-            killed.process.send_signal(signal.SIGKILL)
-            killed.finish()
-            assert killed.survivors() == []
+        killed_at_a_random_moment(start, moments)
     with start() as last:
         assert last.finish() == 0, last.messages
-    assert measurements(grades_in(out)) == measurements(grades_in(undisturbed))
+    assert measurements(grades_in(out)) == measurements(grades_in(undisturbed)), f"seed {seed}"
 
 
 @pytest.mark.long
 def test_a_batch_killed_at_thirty_random_moments_ends_with_the_same_table(start: Start, undisturbed: Path, out: Path) -> None:
     for _ in range(6):
+        with sqlite3.connect(out / "ledger.sqlite") as ledger:
+            ledger.execute("DELETE FROM runs WHERE student <> 'reference'")  # so that there is something to be killed
+        ledger.close()
         test_a_batch_killed_at_random_moments_ends_with_the_same_table(start, undisturbed, out)
+
+
+def test_remark_gives_what_a_batch_under_that_rubric_gives(
+    handed_in: Path, undisturbed: Path, home: Path, out: Path, tmp_path: Path
+) -> None:
+    other = rubric_file(tmp_path, instances={"hidden": 1}, points={"upper": 0.5})
+    shutil.copytree(undisturbed, out, dirs_exist_ok=True)
+    marked = run_program("remark", out, "--rubric", other, home=home)
+    assert marked.returncode == 0 and "3 of 5 submissions moved" in marked.stdout, marked.stderr
+    shutil.copytree(undisturbed, tmp_path / "batch")
+    done = run_program("batch", handed_in, "-o", tmp_path / "batch", "--rubric", other, home=home)
+    assert done.returncode == 0, done.stderr
+    assert grades_in(out) == grades_in(tmp_path / "batch")
+    for name in ("gradebook.csv", "index.html", "students/work0/report.html"):
+        assert (out / name).read_bytes() == (tmp_path / "batch" / name).read_bytes()
 
 
 def kill_nurseries(batch: Started, pause: float) -> int:

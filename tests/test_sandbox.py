@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 import tempfile
 import textwrap
 import threading
@@ -182,6 +184,22 @@ def test_another_nursery_gives_the_same_bytes(data: PublicData) -> None:
         with sandbox_of(True, cpu_seconds=20, wall_seconds=20) as opened:
             runs.append(opened.run(submission(HONEST + "print(hash('a'), {'b', 'c', 'd', 'e'})"), data))
     assert (runs[0].weights, runs[0].log) == (runs[1].weights, runs[1].log)
+
+
+BURNS_HALF = "import time\nend = time.process_time() + 1\nwhile time.process_time() < end: pass\n"
+
+
+def test_an_honest_submission_at_half_the_limit_is_never_timed_out_on_a_busy_machine(data: PublicData) -> None:
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(6)]
+    try:
+        with sandbox_of(True, cpu_seconds=2, wall_seconds=4) as opened, ThreadPoolExecutor(4) as pool:
+            runs = list(pool.map(lambda _: opened.run(submission(BURNS_HALF), data), range(8)))
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+    assert [run.failure for run in runs] == [None] * 8
+    assert max(run.seconds for run in runs) > 1.5  # they did have to wait
 
 
 # --- honest submissions near the limits -------------------------------------------------------------------------------

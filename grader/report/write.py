@@ -65,6 +65,8 @@ def write_batch(
     names = pseudonyms([one.student for one in lines], pseudonym_key) if pseudonym_key else None
     if names:
         write_text(out / "leaderboard.html", leaderboard_page(lines, rubric, names, assets))
+    else:
+        _remove([out / "leaderboard.html"])
     _write_class(out, about, lines, reports, rubric, assets, ladder, names)
 
 
@@ -79,9 +81,11 @@ def _write_class(
     names: Mapping[str, str] | None,
 ) -> None:
     """What is the instructor's."""
-    above = assets and f"../{assets}"
+    above, details = assets and f"../{assets}", set[Path]()
     for path, pieces in details_pages(about, lines, reports, rubric, above, pseudonyms=names):
         write_pieces(out / path, pieces)
+        details.add(out / path)
+    _remove({*(out / "details").glob("*.html")} - details)  # of an earlier batch, which would be taken for this one's
     write_pieces(out / "gradebook.csv", chain([csv.header()], map(csv.row, reports)))
     write_pieces(out / "index.html", index_page(about, lines, reports, rubric, assets, ladder=ladder, pseudonyms=names))
     write_pieces(out / "grades.json", grades_json(about, reports))
@@ -138,6 +142,14 @@ def write_pieces(path: Path, pieces: Iterable[str]) -> None:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise GraderError(f"{path}: can't be written: {reason.lower()}; nothing graded is lost, run it again") from None
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise GraderError(f"{path}: is out of date and can't be removed: {(error.strerror or str(error)).lower()}") from None
 
 
 def _folders(out: Path, lines: Sequence[Line]) -> list[Path]:

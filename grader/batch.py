@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import grader
+from grader import signals
 from grader.errors import GraderError, UsageError
 from grader.pipeline import Bench, Conditions, Station, Store, grade, read, recall
 from grader.records import LAYERS, Graded, Isolation, Upload
@@ -90,7 +91,8 @@ def _opened(sandbox: Sandbox, device: str) -> Evaluator:
     """Opens the sandbox, whose nursery imports torch, and at the same time imports it here."""
     with ThreadPoolExecutor(1) as beside:
         opening = beside.submit(sandbox.__enter__)
-        from grader.evaluate import Evaluator
+        with signals.held():
+            from grader.evaluate import Evaluator
 
         try:
             opening.result()

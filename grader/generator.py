@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from grader import signals
 from grader.formulas import HIDDEN_UNITS, INPUTS, OUTPUTS, PARAMETER_SHAPES
 
 if TYPE_CHECKING:
@@ -212,7 +213,8 @@ def learning_rate(step: int, steps: int) -> float:
 @contextmanager
 def _one_thread() -> Iterator[ModuleType]:
     """torch on one thread: two sum in another order, and training amplifies the last bit into other weights."""
-    import torch
+    with signals.held():
+        import torch
 
     before = torch.get_num_threads()
     torch.set_num_threads(1)

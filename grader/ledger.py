@@ -148,7 +148,8 @@ class Ledger:
     def record(self, graded: Graded, batch: Batch, student: str | None = None) -> None:
         """Which runs the submission of ``student`` (if not its upload's) consists of. Those runs must have been kept."""
         others = [outcome for outcome, key in zip(graded.outcomes, graded.keys, strict=True) if key is None]
-        line = _GRADED.dump_json(replace(graded, outcomes=tuple(others))).decode()
+        upload = replace(graded.upload, path=Path(graded.upload.source))  # as text: a path may hold bytes that JSON can't
+        line = _GRADED.dump_json(replace(graded, upload=upload, outcomes=tuple(others))).decode()
         row = (graded.upload.student if student is None else student, batch.conditions, line)
         self._write("INSERT OR REPLACE INTO submissions (student, conditions, graded) VALUES (?, ?, ?)", row)
 

@@ -20,6 +20,10 @@ START_SECONDS = 60.0  # for the import of torch, and for a child's confinement
 _MESSAGE_BYTES = 1 << 16
 
 
+class NurseryKilledError(GraderError):
+    """By a signal, before it was ready: that says nothing of this machine, and another one may be luckier."""
+
+
 class Nursery:
     """The process that forks children, and the socket to it."""
 
@@ -48,9 +52,8 @@ class Nursery:
         except GraderError:
             words = Path(self._cache, "errors").read_text(errors="replace").strip().splitlines()[-1:]
             self.close()
-            raise GraderError(
-                f"the nursery did not start: {''.join(words) or f'it ended with {self._process.returncode}'}"
-            ) from None
+            kind = NurseryKilledError if (self._process.returncode or 0) < 0 else GraderError
+            raise kind(f"the nursery did not start: {''.join(words) or f'it ended with {self._process.returncode}'}") from None
         if reply.get("threads") != 1:
             self.close()
             raise GraderError(f"the nursery has {reply.get('threads')} threads after importing torch, expected 1")

@@ -116,7 +116,7 @@ def _on_every_instance(
     isolation = conditions.isolation
     if isinstance(submission, Failure):  # it could not be read, and so failed on every instance
         nowhere = tuple(_failed(instance, submission) for instance in conditions.instances)
-        return Graded(upload, intake.digest_of(upload), nowhere, isolation=isolation.level)
+        return Graded(upload, intake.digest_of(upload), nowhere, (None,) * len(nowhere), isolation=isolation.level)
     outcomes: list[Outcome] = []
     keys: list[str | None] = []
     for instance in conditions.instances:

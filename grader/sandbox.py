@@ -38,13 +38,14 @@ from numpy.typing import NDArray
 from grader.cgroup import ControlGroup, ControlGroups
 from grader.conversation import Conversation
 from grader.errors import GraderError
-from grader.nursery import START_SECONDS, Nursery
+from grader.nursery import START_SECONDS, Nursery, NurseryKilledError
 from grader.records import LAYERS, Isolation, Run, Submission
 from grader.rubric import LimitsSection, Rubric
 from grader.standby import Ready, Standby
 from grader.turns import Turns
 
 SEED = 0  # of random, numpy and torch before each import of a submission
+_STARTS = 3  # of a nursery, before it is given up
 _SLOW_IMPORTS = {
     "torch.optim": ("torch._dynamo",),  # imported by torch with the first optimizer, and slower than torch itself
     "matplotlib": ("matplotlib.pyplot",),
@@ -216,6 +217,11 @@ class Sandbox:
 
     def _new_nursery(self) -> Nursery:
         inherited = dict(os.environ) if "environment" in self._without else {}
+        for _ in range(_STARTS - 1):
+            try:
+                return Nursery(self._forbidden, self._rubric.allow.packages, inherited)
+            except NurseryKilledError:
+                continue
         return Nursery(self._forbidden, self._rubric.allow.packages, inherited)
 
     # --- establishing -------------------------------------------------------------------------------------------------
@@ -227,15 +233,23 @@ class Sandbox:
             missing["control group"] = self._groups.missing
         if "namespaces" not in self._without:
             try:
-                return self._prove(missing)
+                return self._prove_twice(missing)
             except GraderError as error:
                 missing["namespaces"] = str(error)
                 self._without.add("namespaces")
                 self._replace_nursery()
         try:
-            return self._prove(missing)
+            return self._prove_twice(missing)
         except GraderError as error:
             raise GraderError(f"{error} (namespaces: {missing['namespaces']})") from None
+
+    def _prove_twice(self, missing: dict[str, str]) -> Isolation:
+        """A child or a nursery that somebody has killed says nothing of what this machine offers; a second one does."""
+        try:
+            return self._prove(missing)
+        except GraderError:
+            self._replace_nursery()
+            return self._prove(missing)
 
     def _prove(self, missing: dict[str, str]) -> Isolation:
         ready = self._prepared()

@@ -12,7 +12,7 @@ MODULES = sorted((ROOT / "grader").rglob("*.py"))
 
 # In the order of the path: a module imports only what stands before it. The report package only renders.
 ORDER = [
-    "records", "errors", "formulas", "rubric", "generator", "owndata", "task", "notebook", "unzip", "intake",
+    "signals", "records", "errors", "formulas", "rubric", "generator", "owndata", "task", "notebook", "unzip", "intake",
     "nursery", "cgroup", "evidence", "conversation", "standby", "turns", "sandbox", "weights", "picture", "evaluate", "ledger",
     "pipeline", "batch", "doctor",
 ]  # fmt: skip

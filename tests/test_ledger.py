@@ -178,6 +178,14 @@ def test_a_student_may_be_called_reference(ledger: Ledger) -> None:
     assert ledger.graded(REFERENCE, BATCH) != ledger.graded("reference", BATCH)
 
 
+def test_a_file_name_that_is_no_text_is_recorded_by_the_text_that_stands_for_it(ledger: Ledger) -> None:
+    found = kept(ledger)
+    odd = replace(found, upload=replace(found.upload, path=Path("in/\udcff.py"), source="in/\\udcff.py"))
+    ledger.record(odd, BATCH)
+    again = ledger.graded("ada", BATCH)
+    assert again and again.upload.path == Path("in/\\udcff.py") and again.outcomes == found.outcomes
+
+
 def test_forgetting_a_submission_keeps_its_runs(ledger: Ledger) -> None:
     ledger.record(kept(ledger), BATCH)
     ledger.forget("ada")

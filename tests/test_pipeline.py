@@ -34,6 +34,15 @@ def prune(model):
     return model
 """
 RAISES = "def prune(model):\n    raise ValueError('not today')\n"
+HALVES = """
+import torch
+
+def prune(model):
+    threshold = torch.cat([p.detach().abs().flatten() for p in model.parameters()]).median()
+    with torch.no_grad():
+        for p in model.parameters():
+            p[p.abs() < threshold] = 0
+"""
 LEAVES = "import os\n\ndef prune(model):\n    os._exit(0)\n"
 
 
@@ -42,6 +51,7 @@ def handed_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("handed-in")
     for number in range(3):
         (folder / f"work{number}.py").write_text(WORK.format(number=number))
+    (folder / "halves.py").write_text(HALVES)
     (folder / "raises.py").write_text(RAISES)
     (folder / "leaves.py").write_text(LEAVES)
     return folder
@@ -146,7 +156,7 @@ def test_remark_gives_what_a_batch_under_that_rubric_gives(
     other = rubric_file(tmp_path, instances={"hidden": 1}, points={"upper": 0.5})
     shutil.copytree(undisturbed, out, dirs_exist_ok=True)
     marked = run_program("remark", out, "--rubric", other, home=home)
-    assert marked.returncode == 0 and "3 of 5 submissions moved" in marked.stdout, marked.stderr
+    assert marked.returncode == 0 and "\n1 of 6 submissions moved" in marked.stdout, marked.stderr
     shutil.copytree(undisturbed, tmp_path / "batch")
     done = run_program("batch", handed_in, "-o", tmp_path / "batch", "--rubric", other, home=home)
     assert done.returncode == 0, done.stderr

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from grader import signals
 from grader.rubric import Rubric
 
 
@@ -50,7 +51,8 @@ def device_of(option: str | None, rules: Rubric) -> str:
     name = option or rules.device
     if name in ("auto", "cpu"):
         return name
-    from grader.evaluate import find_device
+    with signals.held():
+        from grader.evaluate import find_device
 
     return str(find_device(name))
 

@@ -5,7 +5,8 @@ The modules, in the order in which a submission meets them:
 - ``records``   every record that flows between the stages, in order of appearance
 - ``errors``    ``SubmissionError`` is theirs and becomes a verdict; ``GraderError`` is ours
 - ``signals``   Ctrl-C waits where it could get lost
-- ``rubric``    loads and checks rubric.yaml; turns measurements into marks
+- ``rubric``    loads and checks rubric.yaml; ``yamlfile`` reads what a person wrote
+- ``marking``   turns measurements into marks and points, with ``lateness`` and a person's ``adjustments``
 - ``formulas``  sparsity, error, score, points: pure, used on both sides of the process line
 - ``task``      the instances: data, splits, trained models, secret; ``generator`` makes them, ``owndata`` reads others'
 - ``intake``    finds and reads submissions, never executes them; ``notebook`` and ``unzip`` open two of their forms

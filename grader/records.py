@@ -172,6 +172,7 @@ class Batch:
     task_digest: str
     environment: Mapping[str, str]  # versions that a measurement may depend on
     isolation: Isolation
+    adjustments: str = "[]"  # what persons had decided when it was marked last, as JSON
     standalone: bool = False  # pages that are one file each
     leaderboard: bool = False
 

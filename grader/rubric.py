@@ -1,35 +1,30 @@
-"""Loads and checks rubric.yaml, and judges measurements by it. Measuring never looks at the rubric's score or points."""
+"""Loads and checks rubric.yaml. Measuring never looks at the rubric's score or points; ``marking`` does."""
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
-from collections.abc import Hashable
-from dataclasses import dataclass
+import zoneinfo
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import Field, model_validator
 
-from grader import formulas
+from grader import formulas, yamlfile
 from grader.errors import UsageError
-from grader.records import Mark, Outcome
+from grader.yamlfile import Section
 
 FINITE = Field(allow_inf_nan=False)
 Number = Annotated[float, FINITE]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Points = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]  # so that no sum of them is infinite
+Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]  # within what the kernel's clocks and limits can hold
 DEVICES = r"auto|cpu|cuda(:\d{1,3})?"  # a regular expression
 MIB = 1 << 20
 PIB = 1 << 50
-MAX_BYTES = 1 << 18  # of a rubric, and of what its aliases (*name) stand for, written out: nine lines of them can hold billions
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class TaskFiles(Section):
@@ -139,6 +134,46 @@ class ManualCriterion(Section):
 Criterion = Annotated[ThresholdCriterion | BeatsReferenceCriterion | ManualCriterion, Field(discriminator="kind")]
 
 
+class Tier(Section):
+    """What a submission loses that is at most so late."""
+
+    within_hours: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
+    percent: Percent
+
+
+class LateSection(Section):
+    """What lateness costs, in percent of the points that were earned or of those that there are."""
+
+    due: str
+    timezone: str = "UTC"  # of dates without an offset
+    grace_minutes: Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)] = 0.0
+    tiers: Annotated[tuple[Tier, ...], Field(max_length=100)] = ()
+    percent_per_day: Percent | None = None  # for each day that has begun
+    cap_percent: Percent = 100.0  # at most, and beyond the last tier
+    of: Literal["earned", "maximum"] = "earned"
+    extensions: Mapping[str, str] = Field(default_factory=dict)  # by student id: another date, or a span such as 48h
+
+    @model_validator(mode="after")
+    def one_rule_and_real_dates(self) -> Self:
+        try:
+            zoneinfo.ZoneInfo(self.timezone)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"timezone|{self.timezone!r}|a time zone such as 'Europe/Berlin'") from None
+        try:
+            moment(self.due, self.timezone)
+        except ValueError:
+            raise ValueError(f"due|{self.due!r}|a date such as 2026-12-01T23:59") from None
+        if bool(self.tiers) == (self.percent_per_day is not None):
+            raise ValueError("expected either tiers or percent_per_day")
+        return self
+
+
+def moment(text: str, zone: str) -> datetime.datetime:
+    """A date in ISO 8601, in ``zone`` unless it has an offset of its own. Raises ValueError for anything else."""
+    found = datetime.datetime.fromisoformat(text.strip())
+    return found if found.tzinfo else found.replace(tzinfo=zoneinfo.ZoneInfo(zone))
+
+
 class FeedbackSection(Section):
     hidden_figures: Literal["exact", "rounded", "banded"] = "rounded"
     class_comparison: bool = True
@@ -155,7 +190,8 @@ class Rubric(Section):
     allow: AllowSection = AllowSection()
     criteria: tuple[Criterion, ...] = ()
     feedback: FeedbackSection = FeedbackSection()
-    late: None = None
+    late: LateSection | None = None
+    anonymous: bool = False  # pages show pseudonyms; see report.anonymous
 
     @model_validator(mode="after")
     def files_are_one_instance(self) -> Self:
@@ -185,52 +221,14 @@ class Rubric(Section):
 
 def load(path: Path) -> Rubric:
     """Read and check a rubric file. Raises UsageError with one sentence: key, what was expected, what came."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        text = data.decode("utf-8")
-    except FileNotFoundError:
-        raise UsageError(f"{path}: no such file; name a rubric with --rubric FILE") from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise UsageError(f"{path}: can't be read: {reason}") from None
-    if len(data) > MAX_BYTES:
-        raise UsageError(f"{path}: expected a rubric of at most {MAX_BYTES >> 10} KiB, found a larger file")
-    try:
-        found = yaml.load(text, Loader=_UniqueKeyLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" line {mark.line + 1}:" if mark else ""
-        problem = getattr(error, "problem", None) or "this is not YAML"
-        raise UsageError(f"{path}:{where} {problem}") from None
-    except Exception as error:  # PyYAML's constructors raise what their Python raises, such as a KeyError for '!!bool maybe'
-        reason = f"a value that is not of its kind ({type(error).__name__})"
-        raise UsageError(f"{path}: {'nested too deeply' if isinstance(error, RecursionError) else reason}") from None
+    found = yamlfile.read(path, "name a rubric with --rubric FILE")
     if not isinstance(found, dict):
-        raise UsageError(f"{path}: expected keys and values such as 'points:', found {_shown(found)}")
+        raise UsageError(f"{path}: expected keys and values such as 'points:', found {yamlfile.shown(found)}")
     return parse(found, str(path))
 
 
 def parse(found: dict[Any, Any], where: str) -> Rubric:
-    try:
-        # Strict JSON mode: no string is taken for a number, but a YAML list is taken for a tuple.
-        return Rubric.model_validate_json(_json(found, where), strict=True)
-    except ValidationError as error:
-        first = error.errors()[0]
-        if first["type"] != "json_invalid":
-            raise UsageError(f"{where}: {_sentence(first)}") from None
-    except (ValueError, RecursionError, TypeError):
-        pass
-    raise UsageError(f"{where}: expected plain keys and finite values, found something that JSON can't hold")
-
-
-def _json(found: dict[Any, Any], where: str) -> str:
-    text = ""
-    for piece in json.JSONEncoder(default=str).iterencode(found):  # piece by piece, to stop while it is small
-        text += piece
-        if len(text) > 4 * MAX_BYTES:
-            raise UsageError(f"{where}: its aliases (*name) stand for too much; write out what is meant")
-    return text
+    return yamlfile.checked(found, Rubric, where, "the rubric")
 
 
 NEEDS_A_RUN = ("task", "instances", "limits", "allow")  # what of a rubric no stored measurement can answer
@@ -254,175 +252,3 @@ def value_at(rubric: Rubric, key: str) -> object:
     for part in key.split("."):
         found = getattr(found, part)
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class Total:
-    """A submission's points and what they are made of."""
-
-    scale: float | None  # mean over the instances; None while the grader owes one of them
-    marks: tuple[Mark, ...]
-
-    @property
-    def raw(self) -> float | None:
-        """None while the grader owes any part of it: its own fault is never a zero."""
-        if self.scale is None or any(mark.points is None for mark in self.marks):
-            return None
-        return self.scale + sum(mark.points or 0.0 for mark in self.marks)
-
-
-def total(rubric: Rubric, outcomes: tuple[Outcome, ...], reference: tuple[Outcome, ...] | None) -> Total:
-    """The points under the rubric. ``reference`` is as for ``judge``."""
-    earned = [points for outcome in outcomes if (points := points_on(rubric, outcome)) is not None]
-    scale = sum(earned) / len(earned) if earned and len(earned) == len(outcomes) else None
-    return Total(scale, judge(rubric, outcomes, reference))
-
-
-def points_on(rubric: Rubric, outcome: Outcome) -> float | None:
-    """The points of one instance: 0 for a failure, None where the grader has failed."""
-    if found := outcome.measurement:
-        return rubric.points_of(rubric.score_of(found.mse, found.sparsity))
-    return None if outcome.verdict == "not_graded" else 0.0
-
-
-def judge(rubric: Rubric, outcomes: tuple[Outcome, ...], reference: tuple[Outcome, ...] | None) -> tuple[Mark, ...]:
-    """The marks of all criteria. ``reference`` holds the reference solution's outcomes, or None while it is judged itself."""
-    found = means(rubric, outcomes)
-    to_beat = means(rubric, reference) if reference else None
-    owed = any(outcome.verdict == "not_graded" for outcome in outcomes)
-    if reference and to_beat is None and found:
-        # Nobody can be compared with a reference that failed: the grader owes that mark.
-        return tuple(_judge_one(criterion, found, None, criterion.kind == "beats_reference") for criterion in rubric.criteria)
-    return tuple(_judge_one(criterion, found, to_beat, owed) for criterion in rubric.criteria)
-
-
-def means(rubric: Rubric, outcomes: tuple[Outcome, ...]) -> dict[str, float] | None:
-    """Mean sparsity, mse and score over the instances; None unless all of them are graded."""
-    measured = [outcome.measurement for outcome in outcomes if outcome.measurement]
-    if not measured or len(measured) < len(outcomes):
-        return None
-    n = len(measured)
-    return {
-        "sparsity": sum(m.sparsity for m in measured) / n,
-        "mse": sum(m.mse for m in measured) / n,
-        "score": sum(rubric.score_of(m.mse, m.sparsity) for m in measured) / n,
-    }
-
-
-def _judge_one(
-    criterion: ThresholdCriterion | BeatsReferenceCriterion | ManualCriterion,
-    found: dict[str, float] | None,
-    to_beat: dict[str, float] | None,
-    owed: bool,
-) -> Mark:
-    def mark(points: float | None, reason: str, pending: bool = False) -> Mark:
-        return Mark(criterion.name, points, criterion.points, reason, pending)
-
-    if criterion.kind == "manual":
-        return mark(0.0, "to be marked by a person", pending=True)
-    if owed:
-        return mark(None, "not graded yet")
-    if found is None:
-        return mark(0.0, "needs every instance to be graded")
-    value = found[criterion.metric]
-    if criterion.kind == "threshold":
-        bound, reached, word = (
-            (criterion.at_least, value >= criterion.at_least, "at least")
-            if criterion.at_least is not None
-            else (criterion.at_most, criterion.at_most is not None and value <= criterion.at_most, "at most")
-        )
-        return mark(criterion.points * reached, f"{criterion.metric} {'is' if reached else 'is not'} {word} {bound:g}")
-    if to_beat is None:
-        return mark(0.0, "this is the reference solution")
-    beaten = value < to_beat["mse"] if criterion.metric == "mse" else value > to_beat[criterion.metric]
-    return mark(criterion.points * beaten, f"{criterion.metric} {'is' if beaten else 'is not'} better than the reference's")
-
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML takes the last of two equal keys in silence; a rubric must not."""
-
-
-def _construct_unique_mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[Hashable, Any]:
-    seen: set[Hashable] = set()
-    for key_node, _ in node.value:
-        key = loader.construct_object(key_node, deep=True)
-        if isinstance(key, Hashable) and key in seen:
-            raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", key_node.start_mark)
-        if isinstance(key, Hashable):
-            seen.add(key)
-    return loader.construct_mapping(node, deep=True)
-
-
-_UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_unique_mapping)
-
-
-def _sentence(error: ErrorDetails) -> str:
-    """One pydantic error as the project words it: key, what was found, what was expected."""
-    key = _key(error["loc"])
-    if error["type"] == "union_tag_invalid":
-        return f"{key}.kind is {error['ctx']['tag']!r}, expected {error['ctx']['expected_tags']}"
-    kind, context, found = error["type"], error.get("ctx", {}), _shown(error["input"])
-    if kind == "extra_forbidden":
-        return f"{key} is not a key of the rubric; {_known_keys(error['loc'])}"
-    if kind == "missing":
-        return f"{key} is missing"
-    if kind == "value_error":
-        text = str(context.get("error", error["msg"]))
-        if text.count("|") == 2:
-            inner, came, wanted = text.split("|")
-            return f"{f'{key}.' if error['loc'] else ''}{inner} is {came}, expected {wanted}"
-        return f"{key}: {text}"
-    expected = {
-        "greater_than": "a number above {gt}",
-        "greater_than_equal": "a number of at least {ge}",
-        "less_than": "a number below {lt}",
-        "less_than_equal": "a number of at most {le}",
-        "finite_number": "a finite number",
-        "literal_error": "{expected}",
-        "string_pattern_mismatch": "auto, cpu, cuda or cuda:N" if key == "device" else "a package name such as 'scikit-learn'",
-        "string_too_short": "some text",
-        "string_too_long": "a shorter text",
-        "int_from_float": "a whole number",
-        "none_required": "null (late policies are not available yet)",
-        "union_tag_not_found": "a key 'kind': threshold, beats_reference or manual",
-    }.get(kind)
-    if expected is None:
-        words = {
-            "int": "a whole number",
-            "float": "a number",
-            "bool": "true or false",
-            "string": "text",
-            "tuple": "a list",
-            "model": "keys and values",
-        }
-        expected = words.get(kind.partition("_")[0]) or error["msg"].removeprefix("Input should be ").lower()
-    return f"{key} is {found}, expected {expected.format(**context)}"
-
-
-def _key(location: tuple[int | str, ...]) -> str:
-    kinds = {"threshold", "beats_reference", "manual"}
-    parts = [str(part) for index, part in enumerate(location) if not (index and part in kinds)]
-    return ".".join(part if part.isprintable() and len(part) <= 60 else _shown(part) for part in parts) or "the rubric"
-
-
-def _known_keys(location: tuple[int | str, ...]) -> str:
-    section: Any = Rubric
-    for part in map(str, location[:-1]):
-        field = section.model_fields.get(part) if isinstance(section, type) and issubclass(section, Section) else None
-        section = field.annotation if field else None
-    if isinstance(section, type) and issubclass(section, Section):
-        return f"expected one of {', '.join(section.model_fields)}"
-    return "see README.md for the keys"
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "empty"
-    if isinstance(value, dict):
-        return "a group of keys"
-    if isinstance(value, list):
-        return "a list"
-    if isinstance(value, bool):
-        return str(value).lower()
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -19,12 +19,12 @@ def held() -> Iterator[None]:
     came: list[int] = []
     handlers = {number: signal.getsignal(number) for number in _STOPPING}
     ours = {number: handler for number, handler in handlers.items() if callable(handler)}
-    for number in ours:
-        signal.signal(number, lambda number, _: came.append(number))
+    for stopping in ours:
+        signal.signal(stopping, lambda number, _: came.append(number))
     try:
         yield
     finally:
-        for number, handler in ours.items():
-            signal.signal(number, handler)
+        for stopping, handler in ours.items():
+            signal.signal(stopping, handler)
     for number in came[:1]:
         signal.raise_signal(number)

@@ -13,8 +13,9 @@ import yaml
 from grader import rubric
 from grader.errors import UsageError
 from grader.formulas import PARAMETER_COUNT
+from grader.marking import judge
 from grader.records import Failure, LayerCount, Measurement, Outcome
-from grader.rubric import Rubric, judge, parse
+from grader.rubric import Rubric, parse
 
 SHIPPED = yaml.safe_load((Path(__file__).parent.parent / "rubric.yaml").read_text())
 
@@ -70,7 +71,7 @@ THRESHOLD = {"name": "a", "kind": "threshold", "points": 1}
         ("criteria", [THRESHOLD | {"kind": "magic"}], "criteria.0.kind is 'magic', expected 'threshold',"),
         ("criteria", [THRESHOLD | {"at_least": "x"}], "criteria.0.at_least is 'x', expected a number"),
         ("criteria", [THRESHOLD | {"at_least": 0}] * 2, "criteria.name is 'a' twice, expected a name of its own"),
-        ("late", {"per_day": 1}, "late is a group of keys, expected null"),
+        ("late", {"due": "2026-12-01", "per_day": 1}, "late.per_day is not a key of the rubric; expected one of due,"),
     ],
 )
 def test_a_wrong_value_is_refused_by_its_key(key: str, value: Any, sentence: str) -> None:

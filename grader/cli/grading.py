@@ -27,7 +27,7 @@ from grader.cli.options import (
     device_of,
     home_of,
 )
-from grader.cli.steps import grade_all, own_files, prepare_task, write_reports
+from grader.cli.steps import decisions, grade_all, own_files, prepare_task, write_reports
 from grader.cli.stored import Stored
 from grader.cli.table import print_table
 from grader.cli.terminal import (
@@ -78,6 +78,7 @@ def batch(
     found_device = device_of(device, rules)
     uploads = _without_reports(intake.find(paths or [Path("submissions")]), out)
     chosen = _chosen(uploads, only)
+    given = decisions(rubric, rules, [upload.student for upload in uploads])
     with Ledger(out) as ledger:
         problem = prepare_task(rules, rubric, quiet)
         forbidden = (home_of(rubric), out, *own_files(rules, rubric))
@@ -92,6 +93,7 @@ def batch(
                 task_digest=problem.digest,
                 environment=batches.environment(bench.evaluator),
                 isolation=bench.conditions.isolation,
+                adjustments=given.to_json(),
                 standalone=standalone,
                 leaderboard=leaderboard,
             )

@@ -11,13 +11,15 @@ import typer
 
 from grader import rubric as rubrics
 from grader.cli.options import DEFAULT_RUBRIC, QuietOption, RubricOption, home_of
-from grader.cli.steps import write_reports
+from grader.cli.steps import decisions, write_reports
 from grader.cli.stored import Stored
 from grader.cli.terminal import PlainConsole, answering, cell, tell
 from grader.errors import UsageError
 from grader.ledger import Ledger
-from grader.records import Batch, Outcome
-from grader.rubric import NEEDS_A_RUN, Rubric, Total, differing, total, value_at
+from grader.marking import Total, total
+from grader.records import Batch
+from grader.rubric import NEEDS_A_RUN, Rubric, differing, value_at
+from grader.yamlfile import Section
 
 SAME = 5e-10  # points that differ by less are the same: rounding
 
@@ -51,10 +53,15 @@ def remark(
         before = Rubric.model_validate_json(batch.rubric)
         changed = differing(before, rules)
         _refuse_what_needs_a_run(changed, before, rules, rubric, out)
-        again = replace(batch, rubric=rules.model_dump_json(), leaderboard=batch.leaderboard and rules.feedback.class_comparison)
-        stored = Stored.of(ledger, again, rules)
+        again = replace(
+            batch,
+            rubric=rules.model_dump_json(),
+            adjustments=decisions(rubric, rules, batch.students).to_json(),
+            leaderboard=batch.leaderboard and rules.feedback.class_comparison,
+        )
+        stored, earlier = Stored.of(ledger, again, rules), Stored.of(ledger, batch, before)
         with answering():
-            _print_moves(list(_moves(stored, before)), changed, before, rules, batch)
+            _print_moves(list(_moves(stored, earlier)), changed, before, rules, batch)
         write_reports(out, stored, stored.about(), home_of(rubric), quiet)
         ledger.open_batch(again)  # last: what is stopped before is marked again from the same start
 
@@ -70,18 +77,19 @@ def _refuse_what_needs_a_run(changed: list[str], before: Rubric, after: Rubric, 
         )
 
 
-def _moves(stored: Stored, before: Rubric) -> Iterator[Move]:
+def _moves(stored: Stored, earlier: Stored) -> Iterator[Move]:
     for graded in stored.graded(whole=False):
-        old, new = (total(rules, graded.outcomes, stored.reference) for rules in (before, stored.rules))
-        if _differ(old.raw, new.raw):
-            yield Move(graded.upload.student, old.raw, new.raw, _why(old, new, graded.outcomes))
+        student = graded.upload.student
+        old, new = (total(one.rules, graded, one.reference, one.adjustments.of(student)) for one in (earlier, stored))
+        if _differ(old.points, new.points):
+            yield Move(student, old.points, new.points, _why(old, new))
 
 
 def _differ(a: float | None, b: float | None) -> bool:
     return (a is None) != (b is None) or (a is not None and b is not None and abs(a - b) > SAME)
 
 
-def _why(old: Total, new: Total, outcomes: tuple[Outcome, ...]) -> str:
+def _why(old: Total, new: Total) -> str:
     reasons = []
     if _differ(old.scale, new.scale):
         reasons.append(f"score: {_points(old.scale)} to {_points(new.scale)}")
@@ -90,6 +98,10 @@ def _why(old: Total, new: Total, outcomes: tuple[Outcome, ...]) -> str:
         was, now = (mark.points if (mark := one.get(name)) else 0.0 for one in marks)
         if _differ(was, now):
             reasons.append(f"{name}: {_points(was)} to {_points(now)}")
+    if _differ(old.late_penalty, new.late_penalty):
+        reasons.append(f"late penalty: {_points(old.late_penalty)} to {_points(new.late_penalty)}")
+    if old.override != new.override:
+        reasons.append(f"set by {new.override.author}: {new.override.reason}" if new.override else "no longer set by a person")
     return "; ".join(reasons)
 
 
@@ -97,7 +109,7 @@ def _print_moves(moves: list[Move], changed: list[str], before: Rubric, after: R
     console = PlainConsole()
     for key in changed:
         console.print(f"{key}: {_shown(value_at(before, key))} -> {_shown(value_at(after, key))}")
-    if not changed:
+    if not changed and not moves:
         tell("the rubric is the one that these submissions were marked by")
     if moves:
         width = min(32, max(len("student"), *(len(one.student) for one in moves)))
@@ -114,5 +126,5 @@ def _points(value: float | None) -> str:
 
 
 def _shown(value: object) -> str:
-    found = value.model_dump(mode="json") if isinstance(value, rubrics.Section) else value
+    found = value.model_dump(mode="json") if isinstance(value, Section) else value
     return cell(str(found), 80)

@@ -19,8 +19,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from grader import adjustments, pipeline, task
 from grader import batch as batches
-from grader import pipeline, task
+from grader.adjustments import Adjustments
 from grader.cli.options import home_of
 from grader.cli.stored import Stored
 from grader.cli.terminal import Stopped, building, messages, shown, tell
@@ -35,6 +36,14 @@ def own_files(rules: Rubric, rubric: Path) -> tuple[Path, ...]:
     """Hidden files of the instructor's own data, which no submission may read."""
     files = rules.task.files
     return (rubric.absolute().parent / files.hidden,) if files else ()
+
+
+def decisions(rubric: Path, rules: Rubric, students: Sequence[str]) -> Adjustments:
+    """What adjustments.yaml beside the rubric says; of students that the batch does not know, the instructor is told."""
+    found = adjustments.load(rubric, rules)
+    if strangers := found.unknown(students):
+        tell(f"{rubric.with_name(adjustments.FILE)}: not in this batch: {shown(', '.join(strangers), 300)}", style="yellow")
+    return found
 
 
 def prepare_task(rules: Rubric, rubric: Path, quiet: bool) -> task.Task:

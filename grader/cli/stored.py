@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from grader.adjustments import Adjustments
 from grader.cli.terminal import tell
 from grader.ledger import REFERENCE, Ledger
 from grader.records import PUBLIC, Batch, Graded, Outcome, Picture
@@ -22,15 +23,17 @@ class Stored:
     batch: Batch
     rules: Rubric
     reference: tuple[Outcome, ...] | None
+    adjustments: Adjustments
 
     @classmethod
     def of(cls, ledger: Ledger, batch: Batch, rules: Rubric) -> Stored:
         found = ledger.graded(REFERENCE, batch)
-        return cls(ledger, batch, rules, found.outcomes if found else None)
+        given = Adjustments.of_json(batch.adjustments)
+        return cls(ledger, batch, rules, found.outcomes if found else None, given)
 
     def __iter__(self) -> Iterator[Report]:
         for graded in self.graded():
-            yield build.report(graded, self.rules, self.reference)
+            yield build.report(graded, self.rules, self.reference, self.adjustments.of(graded.upload.student))
 
     def graded(self, *, whole: bool = True) -> Iterator[Graded]:
         """Those that have been graded, in the order of the reports; without logs and pictures unless ``whole``."""

@@ -100,6 +100,8 @@ def what_limits(report: Report, rubric: Rubric) -> str:
 
     Made from nothing but the report's own figures: from a student's view, which has coarse ones, it tells no more than they do.
     """
+    if any(one.points is not None and one.criterion is None for one in report.decisions):
+        return "A person has set these points; the reason stands on this page."
     if report.points is None:
         return "No points are given or taken yet: the grader failed, not the submission."
     failed = sum(one.verdict != "graded" for one in report.instances)

@@ -10,12 +10,15 @@ import builtins
 import math
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import grader
+from grader.adjustments import Adjustment
+from grader.marking import means, points_on, total
 from grader.records import Failure, Graded, Isolation, Measurement, Outcome
-from grader.report.schema import About, InstanceReport, IsolationReport, LayerReport, MarkReport, Report
+from grader.report.schema import About, DecisionReport, InstanceReport, IsolationReport, LayerReport, MarkReport, Report
 from grader.report.text import clean, one_line
-from grader.rubric import Rubric, means, points_on, total
+from grader.rubric import Rubric
 
 # Longest texts in characters; logs are held to limits.log_bytes.
 NAME, MESSAGE, TRACEBACK, NOTE, NOTES = 200, 2_000, 8_000, 500, 20
@@ -24,12 +27,15 @@ LAST_LINE = 1_000_000  # no source is longer: a larger line number is not one
 NO_OUTCOME = Outcome("public", None, Failure("not_graded", "unpack", "the grader recorded no outcome; grade it again"))
 
 
-def report(graded: Graded, rubric: Rubric, reference: tuple[Outcome, ...] | None) -> Report:
-    """Everything about one submission. ``reference`` holds the reference's outcomes, None while it is reported itself."""
+def report(graded: Graded, rubric: Rubric, reference: tuple[Outcome, ...] | None, given: tuple[Adjustment, ...] = ()) -> Report:
+    """Everything about one submission. ``reference`` holds the reference's outcomes, None while it is reported itself.
+
+    ``given`` is what a person has decided for this student.
+    """
     outcomes = graded.outcomes or (NO_OUTCOME,)
     instances = [_instance(outcome, rubric) for outcome in outcomes]
     decisive = decisive_instance(instances)
-    found = total(rubric, outcomes, reference)
+    found = total(rubric, replace(graded, outcomes=outcomes), reference, given)
     marks = [
         MarkReport(
             criterion=mark.criterion,
@@ -40,7 +46,6 @@ def report(graded: Graded, rubric: Rubric, reference: tuple[Outcome, ...] | None
         )
         for mark in found.marks
     ]
-    raw_points, late_penalty = found.raw, 0.0
     mean = means(rubric, outcomes) or {}
     return Report(
         student=clean(graded.upload.student, 5 * NAME),
@@ -52,14 +57,16 @@ def report(graded: Graded, rubric: Rubric, reference: tuple[Outcome, ...] | None
         verdict=decisive.verdict,
         stage=decisive.stage,
         message=decisive.message,
-        raw_points=raw_points,
-        late_penalty=late_penalty,
-        points=None if raw_points is None else max(0.0, raw_points - late_penalty),
+        raw_points=found.raw,
+        late_penalty=found.late_penalty,
+        lateness=one_line(found.late.words, MESSAGE) if found.late else None,
+        points=found.points,
         max_points=rubric.max_points,
         score=_finite(mean.get("score")),
         sparsity=_finite(mean.get("sparsity")),
         mse=_finite(mean.get("mse")),
         marks=marks,
+        decisions=[_decision(one) for one in given],
         instances=instances,
         log=instances[0].log,
         log_truncated=instances[0].log_truncated,
@@ -67,6 +74,17 @@ def report(graded: Graded, rubric: Rubric, reference: tuple[Outcome, ...] | None
         seconds=_finite(sum(outcome.seconds for outcome in outcomes)),
         graded_at=outcomes[0].graded_at or None,
         isolation=graded.isolation,
+    )
+
+
+def _decision(given: Adjustment) -> DecisionReport:
+    return DecisionReport(
+        author=one_line(given.author, NAME),
+        reason=clean(given.reason, MESSAGE),
+        criterion=given.criterion,
+        points=given.points,
+        waives_lateness=given.waive_late,
+        comment=clean(given.comment, MESSAGE),
     )
 
 

@@ -43,6 +43,17 @@ class MarkReport(Part):
     pending: bool = Field(description="a person has still to give these points")
 
 
+class DecisionReport(Part):
+    """What a person has decided about a submission, from adjustments.yaml."""
+
+    author: str
+    reason: str
+    criterion: str | None = Field(description="the manual criterion that the points are for; null for all of the submission")
+    points: NonNegative | None = Field(description="null where they are not what was decided")
+    waives_lateness: bool
+    comment: str
+
+
 class InstanceReport(Part):
     """One submission on one instance. A student sees of hidden instances verdict, points, exception and line only."""
 
@@ -84,13 +95,17 @@ class Report(Part):
     stage: Stage | None
     message: str = Field(description="of the first instance with the submission's verdict; empty for graded")
     raw_points: float | None = Field(description="mean of the instances' points, plus marks; null for not_graded")
-    late_penalty: NonNegative
-    points: NonNegative | None = Field(description="raw_points less late_penalty, never below 0; null for not_graded")
+    late_penalty: NonNegative = Field(description="in points")
+    lateness: str | None = Field(description="what the late rules made of it, in words; null without late rules")
+    points: NonNegative | None = Field(
+        description="raw_points less late_penalty, never below 0, unless a person has overridden them; null for not_graded"
+    )
     max_points: NonNegative
     score: Share | None = Field(description="mean over the instances; null unless all are graded")
     sparsity: Share | None = Field(description="mean over the instances; null unless all are graded")
     mse: NonNegative | None = Field(description="mean over the instances; null unless all are graded")
     marks: list[MarkReport]
+    decisions: list[DecisionReport] = Field(description="by persons, in the order in which they were written down")
     instances: Annotated[list[InstanceReport], Field(min_length=1)]
     log: str = Field(description="standard output and error on the public instance")
     log_truncated: bool

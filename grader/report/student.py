@@ -15,7 +15,7 @@ banded     next of 1, 2, 5, 10,   tenths of the maximum    tenths of the       2
            20, 50, ... above it                            maximum
 =========  =====================  =======================  ==================  =======================
 
-Zeros and sparsity of the public instance are the student's own and stay exact, and so do marks.
+Zeros and sparsity of the public instance are the student's own and stay exact, and so do marks and points that a person set.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def student_view(report: Report, rubric: Rubric) -> Report:
             "stage": decisive.stage,
             "message": _message(decisive),
             "raw_points": _coarse(report.raw_points, rubric, 3, step),
-            "points": _coarse(report.points, rubric, 3, step),
+            "late_penalty": _coarse(report.late_penalty, rubric, 3, step),  # a share of what was earned tells that
+            "points": report.points if _is_set_by_hand(report) else _coarse(report.points, rubric, 3, step),
             "score": _coarse(report.score, rubric, 2, 0.1),
             "sparsity": _coarse(report.sparsity, rubric, 4, 0.01),
             "mse": _coarse_mse(report.mse, rubric),
@@ -70,6 +71,10 @@ def student_view(report: Report, rubric: Rubric) -> Report:
             "graded_at": report.graded_at if report.instances[0].name == PUBLIC else None,
         }
     )
+
+
+def _is_set_by_hand(report: Report) -> bool:
+    return any(one.points is not None and one.criterion is None for one in report.decisions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,14 @@
 import csv
 import io
 import re
+import shutil
 import subprocess
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from classes import whole, write_class
 from conftest import run_program
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +24,7 @@ from grader.export import canvas, feedback, moodle, names, people, table
 from grader.export.filled import number
 from grader.export.people import Person
 from grader.records import Isolation
-from grader.report import build, write
+from grader.report import build
 from grader.report.schema import Grades, Report
 from grader.report.standalone import standalone
 from grader.rubric import Rubric
@@ -59,7 +61,7 @@ def report(student: str, points: float | None = 1.25, **more: Any) -> Report:
 
 
 def grades(*reports: Report) -> Grades:
-    return build.grades(reports, Rubric(), "ef" * 32, Isolation("L2", ()), {"grader": "1"}, None)
+    return whole(build.about(Rubric(), "ef" * 32, Isolation("L2", ()), {"grader": "1"}, None), reports)
 
 
 def saved(folder: Path, text: str, encoding: str = "utf-8") -> Path:
@@ -314,6 +316,25 @@ def test_feedback_has_the_names_that_uploads_look_for() -> None:
     assert list(feedback.for_moodle([edgar], rows).members) == ["Edgar Poe_502_assignfeedback_file_/report.html"]
 
 
+@pytest.mark.parametrize("zipped", [False, True])
+def test_who_handed_in_several_files_to_canvas_gets_feedback_by_one_of_them(zipped: bool, tmp_path: Path) -> None:
+    folder = tmp_path / "submissions"
+    folder.mkdir()
+    for name in ("doejane_4711_90_prune.py", "doejane_4711_91_helper.py", "poeedgar_LATE_4712_92_prune.py"):
+        (folder / name).touch()
+    if zipped:
+        shutil.make_archive(str(folder), "zip", folder)
+    place = f"{folder}.zip" if zipped else folder
+    found = feedback.for_canvas([report("x", source=f"{place}/doejane_4711", lms_id="canvas:4711")])
+    assert list(found.members) in (["doejane_4711_90_report.html"], ["doejane_4711_91_report.html"])
+
+
+def test_an_id_that_the_intake_recorded_finds_its_line() -> None:
+    one = report("x", source="submissions/doejane_4711", lms_id="canvas:4711")
+    assert list(people.place([one], [JANE, EDGAR], names.canvas).rows) == [JANE.row]
+    assert not people.place([one.model_copy(update={"lms_id": "moodle:4711"})], [JANE], names.canvas).rows
+
+
 def test_a_hostile_name_makes_no_path_in_the_zip() -> None:
     one = report("x", source="", name="../~_a/..\\b\n.py")
     found = feedback.for_moodle([one], [Person(1, "../~_a/..\\b", "7")])
@@ -331,7 +352,7 @@ def test_a_hostile_name_makes_no_path_in_the_zip() -> None:
 def out(tmp_path: Path) -> Path:
     """OUT of a small batch with its pages, which refer to their assets."""
     batch = grades(by_canvas(4711, 1.25), report("Edgar Poe", 0.5), report("nobody", 0.1), by_canvas(4714, None))
-    write.write_batch(tmp_path / "out", batch, Rubric())
+    write_class(tmp_path / "out", batch, Rubric())
     return tmp_path / "out"
 
 
@@ -397,7 +418,7 @@ def test_a_folder_without_grades_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_page_made_standalone_later_is_the_one_that_is_written_so_at_once(out: Path, tmp_path: Path) -> None:
-    write.write_batch(tmp_path / "alone", read_grades(out), Rubric(), standalone=True)
+    write_class(tmp_path / "alone", read_grades(out), Rubric(), standalone=True)
     for student in ("u4711", "u4714"):  # with charts and without
         page = Path("students") / student / "report.html"
         assert standalone((out / page).read_text("utf-8"), page) == (tmp_path / "alone" / page).read_text("utf-8")

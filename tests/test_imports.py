@@ -21,7 +21,16 @@ OWNERS = {
     "sqlite3": {"grader.ledger"},
     "jinja2": {"grader.report.html"},
     "nbformat": set(),  # the tests alone: it expands hostile notebooks without bounds
-    "typer": {"grader.cli.options", "grader.cli.grading", "grader.cli.ladder", "grader.cli.program", "grader.cli.remarking"},
+    "typer": {
+        "grader.cli.options",
+        "grader.cli.grading",
+        "grader.cli.ladder",
+        "grader.cli.program",
+        "grader.cli.remarking",
+        "grader.cli.exporting",
+        "grader.cli.similarity",
+    },
+    "pygments": {"grader.similarity.tokens"},
     "rich": {"grader.cli.terminal", "grader.cli.steps"},
     "safetensors": {"grader.task", "grader.owndata"},
 }

@@ -18,7 +18,7 @@ from grader.export import canvas, feedback, moodle, table
 from grader.export.feedback import Feedback
 from grader.export.filled import Filled
 from grader.export.replacing import replacing
-from grader.report.csv import gradebook as gradebook_text
+from grader.report import csv
 from grader.report.schema import Grades, Report
 
 STDOUT = Path("-")
@@ -67,7 +67,7 @@ def export(
     complete = True
     if output is not None:
         if to is Target.csv:
-            _write(output, gradebook_text(grades).encode("utf-8"))
+            _write(output, "".join([csv.header(), *map(csv.row, grades.submissions)]).encode("utf-8"))
             said = f"{len(grades.submissions)} submissions"
         else:
             filled = _filled(to, table_from, grades, assignment, scale)
@@ -178,7 +178,7 @@ def _write_feedback(to: Target, table_from: Path | None, reports: Sequence[Repor
     for report, reason in found.left_out:
         tell(f"{_who(report)}: no report in {path.name}, {reason}", style="yellow")
     with answering():
-        print(f"{path}: {len(found.members)} reports")
+        print(f"{path}: {len(found.members)} reports, {path.stat().st_size / 1e6:.1f} MB")
     return not found.left_out
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO
 
 from grader.errors import UsageError
@@ -35,8 +35,8 @@ def for_canvas(reports: Sequence[Report]) -> Feedback:
     members: dict[str, Report] = {}
     left_out: list[tuple[Report, str]] = []
     for report in reports:
-        downloaded = names.canvas(report)
-        member = f"{downloaded.prefix}_{REPORT}" if downloaded else ""
+        prefix = _canvas_prefix(report)
+        member = f"{prefix}_{REPORT}" if prefix else ""
         if member and member not in members:
             members[member] = report
         elif report.verdict != "missing":
@@ -59,6 +59,13 @@ def for_moodle(reports: Sequence[Report], worksheet: Sequence[Person] | None) ->
     return Feedback({f"{_moodle_folder(one, numbers[one.student])}/{REPORT}": one for one in chosen}, left_out)
 
 
+def _canvas_prefix(report: Report) -> str:
+    downloaded = names.canvas(report)
+    if not downloaded or downloaded.prefix:
+        return downloaded.prefix if downloaded else ""
+    return names.canvas_prefixes(str(PurePosixPath(report.source).parent / "x")).get(downloaded.id, "")
+
+
 def write(file: IO[bytes], out: Path, feedback: Feedback) -> None:
     """The zip, of pages that are one file each. Raises UsageError where a student's page is missing in OUT."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -75,6 +82,6 @@ def write(file: IO[bytes], out: Path, feedback: Feedback) -> None:
 def _moodle_folder(report: Report, number: str) -> str:
     """The importer splits at underscores, and leaves out what begins with a dot or a tilde."""
     downloaded = names.moodle(report)
-    shown = downloaded.name if downloaded else people.file_stem(report.name)
+    shown = downloaded.name if downloaded and downloaded.name else people.file_stem(report.name)
     name = "".join(" " if character in '_/\\:*?"<>|' or ord(character) < 32 else character for character in shown)
     return f"{name.strip(' .~')[:80].strip() or 'Participant'}_{number}_assignfeedback_file_"

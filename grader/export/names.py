@@ -5,9 +5,13 @@ The forms are those of Canvas's lib/content_zipper.rb and Moodle's mod/assign/cl
 
 from __future__ import annotations
 
+import os
 import re
+import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from functools import cache
+from pathlib import Path, PurePosixPath
 
 from grader.report.schema import Report
 
@@ -26,15 +30,48 @@ class Downloaded:
 
 
 def canvas(report: Report) -> Downloaded | None:
-    """From ``doejane_4711_90210_prune.py``; None where no part of the path has that form, as in anonymous downloads."""
+    """From ``doejane_4711_90210_prune.py``; None where no part of the path has that form, as in anonymous downloads.
+
+    Of somebody who handed in several files, the path names none of them: then the prefix is empty.
+    """
     found = _first(_CANVAS, report)
-    return Downloaded(found["user"], found["name"] or "", found["prefix"]) if found else None
+    if found:
+        return Downloaded(found["user"], found["name"] or "", found["prefix"])
+    user = _lms_id(report, "canvas")
+    return Downloaded(user, "", "") if user.isdigit() else None
 
 
 def moodle(report: Report) -> Downloaded | None:
     """From ``Jane Doe_4711_assignsubmission_file``; None where no part of the path has that form."""
     found = _first(_MOODLE, report)
-    return Downloaded(found["id"], found["name"], f"{found['name']}_{found['id']}") if found else None
+    if found:
+        return Downloaded(found["id"], found["name"], f"{found['name']}_{found['id']}")
+    participant = _lms_id(report, "moodle")
+    return Downloaded(participant, "", "") if participant.isdigit() else None
+
+
+@cache
+def canvas_prefixes(source: str) -> Mapping[str, str]:
+    """By user id, what the name of one of their files begins with, in the download that a submission's path leads into."""
+    for place in Path(source).parents:
+        try:
+            if place.is_dir():
+                names = sorted(os.listdir(place))
+            elif place.is_file():
+                with zipfile.ZipFile(place) as archive:
+                    names = [name.rpartition("/")[2] for name in archive.namelist()]
+            else:
+                continue
+        except (OSError, zipfile.BadZipFile):
+            break
+        return {found["user"]: found["prefix"] for name in names if (found := _CANVAS.fullmatch(name))}
+    return {}
+
+
+def _lms_id(report: Report, lms: str) -> str:
+    """The number in ``canvas:4711``, where the intake has recorded it."""
+    system, _, number = str(getattr(report, "lms_id", "")).partition(":")
+    return number if system == lms else ""
 
 
 def _first(form: re.Pattern[str], report: Report) -> re.Match[str] | None:

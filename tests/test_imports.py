@@ -31,7 +31,7 @@ OWNERS = {
         "grader.cli.similarity",
     },
     "pygments": {"grader.similarity.tokens"},
-    "rich": {"grader.cli.terminal", "grader.cli.steps"},
+    "rich": {"grader.cli.terminal", "grader.cli.steps", "grader.cli.similarity"},
     "safetensors": {"grader.task", "grader.owndata"},
 }
 

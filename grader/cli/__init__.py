@@ -6,5 +6,6 @@
 - ``diagnosis``  doctor
 - ``ladder``     calibrate and sweep
 - ``exporting``  export
+- ``similarity`` similarity
 - ``program``    all commands under one name, exit status, and what happens at Ctrl-C
 """

@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import grader
-from grader.cli import diagnosis, exporting, grading, ladder, remarking
+from grader.cli import diagnosis, exporting, grading, ladder, remarking, similarity
 from grader.cli.terminal import DONE, FAILED, USAGE, Stopped, answering, lead_nowhere
 from grader.errors import GraderError, UsageError
 from grader.report import text
@@ -29,7 +29,7 @@ app = typer.Typer(
     epilog="Without a command, 'batch' is meant: 'grade.py' grades submissions/, 'grade.py FOLDER' grades FOLDER.",
 )
 commands = (grading.batch, grading.check, remarking.remark, ladder.calibrate, ladder.sweep, grading.init, diagnosis.doctor)
-for command in (*commands, exporting.export):
+for command in (*commands, exporting.export, similarity.similarity):
     app.command()(command)
 
 

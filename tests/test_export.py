@@ -126,10 +126,10 @@ def test_a_number_reads_back_as_itself(value: float, mark: str) -> None:
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("in/doejane_4711_90_prune.py", ("4711", "doejane", "doejane_4711_90")),
-        ("in/doejane_LATE_4711_90_my_1_2_prune-1.py", ("4711", "doejane", "doejane_LATE_4711_90")),
-        ("in/o_neil_4711_90_a.zip", ("4711", "o_neil", "o_neil_4711_90")),
-        ("in.zip/doejane_4711_90_text.html", ("4711", "doejane", "doejane_4711_90")),
+        ("in/doejane_4711_90_prune.py", ("4711", "", "doejane_4711_90")),
+        ("in/doejane_LATE_4711_90_my_1_2_prune-1.py", ("4711", "", "doejane_LATE_4711_90")),
+        ("in/o_neil_4711_90_a.zip", ("4711", "", "o_neil_4711_90")),
+        ("in.zip/doejane_4711_90_text.html", ("4711", "", "doejane_4711_90")),
     ],
 )
 def test_canvas_file_names_are_understood(source: str, expected: tuple[str, str, str]) -> None:
@@ -252,8 +252,17 @@ def test_another_maximum_is_said_or_scaled_to(tmp_path: Path) -> None:
 # Moodle
 
 
+NAMES = {501: "Jane Doe", 502: "Edgar Poe", 503: "Rita Roe"}
+
+
 def by_moodle(number: int, points: float | None) -> Report:
-    return report(f"p{number}", points, source=f"in/Some One_{number}_assignsubmission_file")
+    return report(f"p{number}", points, source=f"in/{NAMES[number]}_{number}_assignsubmission_file")
+
+
+def test_a_group_gets_nobodys_grade_though_its_number_be_anothers(tmp_path: Path) -> None:
+    group = report("g", source="in/Group A_501_assignsubmission_file")
+    found = moodle.filled(saved(tmp_path, MOODLE), grades(group), None)
+    assert found.data == MOODLE.encode() and "its name says 'Group A', but 'Jane Doe'" in found.placed.unplaced[0][1]
 
 
 def test_only_grades_change_in_a_worksheet(tmp_path: Path) -> None:
@@ -312,7 +321,7 @@ def test_feedback_has_the_names_that_uploads_look_for() -> None:
     found = feedback.for_canvas([jane, edgar])
     assert list(found.members) == ["name_4711_9_report.html"] and [one for one, _ in found.left_out] == [edgar]
     rows = [Person(1, "Jane Doe", "501"), Person(2, "Edgar Poe", "502")]
-    assert list(feedback.for_moodle([by_moodle(501, 1.0)], None).members) == ["Some One_501_assignfeedback_file_/report.html"]
+    assert list(feedback.for_moodle([by_moodle(501, 1.0)], None).members) == ["Jane Doe_501_assignfeedback_file_/report.html"]
     assert list(feedback.for_moodle([edgar], rows).members) == ["Edgar Poe_502_assignfeedback_file_/report.html"]
 
 

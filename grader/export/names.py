@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from grader.report.schema import Report
 
 # The first pair of numbers between underscores is Canvas's: names before it hold none, the student's file name follows it.
-_CANVAS = re.compile(r"(?P<prefix>(?:(?P<name>(?!LATE_|\d+_\d+_).+?)_)?(?:LATE_)?(?P<user>\d+)_(?P<attachment>\d+))_(?P<file>.+)")
+_CANVAS = re.compile(r"(?P<prefix>(?:(?!LATE_|\d+_\d+_).+?_)?(?:LATE_)?(?P<user>\d+)_(?P<attachment>\d+))_(?P<file>.+)")
 _MOODLE = re.compile(r"(?P<name>[^_]+)_(?P<id>\d+)_assign(?:submission|feedback)_[a-z]+(?:_.*)?")
 
 
@@ -24,19 +24,20 @@ _MOODLE = re.compile(r"(?P<name>[^_]+)_(?P<id>\d+)_assign(?:submission|feedback)
 class Downloaded:
     """What the name of a downloaded file or folder says."""
 
-    id: str  # Canvas: of the user; Moodle: of the participant, which holds for this one assignment
-    name: str  # Canvas: in lower case without spaces; Moodle: the full name. May be empty
+    id: str  # Canvas: of the user; Moodle: of the participant, which holds for this one assignment, or of a group
+    name: str  # Moodle: the full name. May be empty
     prefix: str  # what the name of returned feedback must begin with
 
 
 def canvas(report: Report) -> Downloaded | None:
     """From ``doejane_4711_90210_prune.py``; None where no part of the path has that form, as in anonymous downloads.
 
-    Of somebody who handed in several files, the path names none of them: then the prefix is empty.
+    The name in it, in lower case and without spaces, tells nothing that the number does not. Of somebody who handed in
+    several files, the path names none of them: then the prefix is empty.
     """
     found = _first(_CANVAS, report)
     if found:
-        return Downloaded(found["user"], found["name"] or "", found["prefix"])
+        return Downloaded(found["user"], "", found["prefix"])
     user = _lms_id(report, "canvas")
     return Downloaded(user, "", "") if user.isdigit() else None
 

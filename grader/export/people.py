@@ -81,6 +81,8 @@ class _Lines:
         sure = {found[0].row for found in (by_id, by_login, by_email) if len(found) == 1}
         if len(sure) > 1:
             return None, f"the id in its file's name, its id and its e-mail are those of different lines ({_listed(sure)})"
+        if len(by_id) == 1 and downloaded and not _may_be(downloaded, by_id[0]):
+            return None, f"its name says {downloaded.name!r}, but {by_id[0].name!r} has that number; is it a group's?"
         for found in (by_id, by_login, by_email, self._with("name", _names(report, downloaded))):
             if len(found) == 1:
                 return found[0], ""
@@ -91,6 +93,12 @@ class _Lines:
     def _with(self, kind: str, marks: Iterable[str]) -> list[Person]:
         found = {person.row: person for mark in marks for person in self._by[kind].get(normal(mark), ())}
         return list(found.values())
+
+
+def _may_be(downloaded: Downloaded, person: Person) -> bool:
+    """Have both names the same letters, where there are both? Moodle's numbers of groups can be those of other people."""
+    letters = [sorted(filter(str.isalnum, normal(name))) for name in (downloaded.name, person.name)]
+    return letters[0] == letters[1] or not all(letters)
 
 
 def _listed(rows: Iterable[int]) -> str:

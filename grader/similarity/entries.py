@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from grader import intake
@@ -15,6 +17,8 @@ from grader.report.text import one_line
 from grader.similarity.tokens import MAX_CHARACTERS
 
 NAME = 100  # characters
+ABOVE = 3  # a submission, the folder or download that it lies in, and a folder around that in a zip
+FOLDERS = 64  # whose lists of submissions are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +49,12 @@ def collect(batches: Sequence[Graded], paths: Sequence[Path]) -> list[Entry]:
     A batch's sources are where they were when it was graded, or in ``paths``. Raises UsageError where nothing is found.
     """
     reports = [(batch.out, one) for batch in batches for one in batch.grades.submissions if one.verdict != "missing"]
-    found = {one.path: one for one in (intake.find(paths) if paths else [])} if paths else {}
+    found = {_place(one): one for one in intake.find(paths)} if paths else {}
     by_source: dict[int, Upload] = {}
     for number, (out, report) in enumerate(reports):
         if upload := _upload_of(report, out):
             by_source[number] = upload
-            found.pop(upload.path, None)
+            found.pop(_place(upload), None)
     others = [_read(upload, upload.student) for upload in found.values()]
     entries = [_graded(report, by_source.get(number), others) for number, (_, report) in enumerate(reports)]
     entries += others
@@ -72,21 +76,29 @@ def template(paths: Sequence[Path]) -> list[str]:
     return texts
 
 
+def _place(upload: Upload) -> str:
+    """Where it lies; of what lies in a download, the download's path and its own name."""
+    return os.path.realpath(upload.source) if upload.source else upload.student
+
+
 def _upload_of(report: Report, out: Path) -> Upload | None:
-    """The upload that a report is about, found the way the batch found it: among what lies beside it."""
+    """The upload that a report is about, found the way the batch may have found it: itself, in a folder or in a download."""
     for source in (Path(report.source), out.parent / report.source):
-        try:
-            real = source.resolve(strict=True)
-        except (OSError, RuntimeError, ValueError):
-            continue
-        for place in (real.parent, real):
-            try:
-                beside = [upload for upload in intake.find([place]) if upload.path == real]
-            except UsageError:
-                continue
-            if len(beside) == 1:
-                return beside[0]
+        for place in (source, *source.parents)[:ABOVE]:
+            same = [upload for upload in _uploads(place) if Path(upload.source) == source]
+            if len(same) > 1:  # attempts
+                same = [upload for upload in same if upload.student == report.student]
+            if len(same) == 1:
+                return same[0]
     return None
+
+
+@lru_cache(FOLDERS)
+def _uploads(place: Path) -> Sequence[Upload]:
+    try:
+        return intake.find([place]) if place.exists() else ()
+    except UsageError:
+        return ()
 
 
 def _graded(report: Report, upload: Upload | None, others: list[Entry]) -> Entry:

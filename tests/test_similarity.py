@@ -146,7 +146,7 @@ def test_code_that_is_the_same_but_for_its_names_is_one_group_and_one_stands_for
         entry("a", BRIDGE), entry("b", renamed(BRIDGE)), entry("c", BRIDGE, sha256="a"), entry("d", BRIDGE + "\n" + SNIP)
     )
     assert result.same_code == [(0, 1, 2)] and result.same_files == [(0, 2)]
-    assert labels(result) == [("a", "d")]
+    assert labels(result) == [("a", "b"), ("a", "d")] and result.pairs[0].similarity == 1.0
 
 
 def test_the_template_does_not_count() -> None:
@@ -154,6 +154,15 @@ def test_the_template_does_not_count() -> None:
     assert labels(found(entry("a", one), entry("b", other))) == [("a", "b")]
     result = found(entry("a", one), entry("b", other), entry("c", BRIDGE), given=BRIDGE)
     assert not result.pairs and "nothing in it but what was given" in result.problems[2]
+
+
+def test_the_same_code_is_wholly_shared_whatever_lines_were_given() -> None:
+    """Stretches of one's own that are too short for a passage count neither as shared nor as own."""
+    lines = LAMP.splitlines(keepends=True)
+    given_lines = "".join(lines[: len(lines) // 3]) + "x = 1\n" + "".join(lines[len(lines) // 2 :])
+    result = found(entry("a", LAMP + BRIDGE), entry("b", renamed(LAMP + BRIDGE)), given=given_lines)
+    assert labels(result) == [("a", "b")]
+    assert result.pairs[0].first_share == result.pairs[0].second_share == result.pairs[0].similarity == 1.0
 
 
 def test_what_many_share_is_common_knowledge() -> None:
@@ -271,7 +280,7 @@ def test_the_command_compares_a_batch_and_a_folder(tmp_path: Path) -> None:
     arguments = (tmp_path / "out", folder, "-o", tmp_path / "s.html", "--template", ROOT / "reference" / "snip.py")
     done = run_program("similarity", *arguments)
     assert done.returncode == 0, done.stderr
-    assert "3 of 5 submissions compared: 0 pairs listed. A hint, never a verdict." in done.stdout
+    assert "3 of 5 submissions compared: 1 pair listed. A hint, never a verdict." in done.stdout
     assert "the same code: ada, bob, carl" in done.stdout and done.stderr == ""
     assert "nothing in it but what was given" in (tmp_path / "s.html").read_text("utf-8")
 

@@ -23,7 +23,7 @@ TOLD = 10  # pairs
 def similarity(
     paths: Annotated[
         list[Path],
-        typer.Argument(help="What 'batch' wrote, submissions, or folders of these; last year's too.", metavar="OUT|PATH..."),
+        typer.Argument(help="What 'batch' wrote, submissions, or folders of these; last year's too.", metavar="OUT|PATH"),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The page.", metavar="FILE.html")] = Path("similarity.html"),
     template: Annotated[
@@ -72,7 +72,8 @@ def _compared(entries: list[read.Entry], texts: list[str], least: float, most: i
 
 def _print(found: Found) -> None:
     labels = [entry.label for entry in found.entries]
-    print(f"{found.compared} of {len(labels)} submissions compared: {len(found.pairs)} pairs listed. A hint, never a verdict.")
+    pairs = "1 pair" if len(found.pairs) == 1 else f"{len(found.pairs)} pairs"
+    print(f"{found.compared} of {len(labels)} submissions compared: {pairs} listed. A hint, never a verdict.")
     for words, groups in (
         ("identical files", found.same_files),
         ("the same code", found.same_code),

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grader.similarity.entries import Entry
-from grader.similarity.passages import Codes, Hashes, Indexed, K, Passage, fingerprints, own_runs, own_tokens
+from grader.similarity.passages import Codes, Hashes, Indexed, K, Passage, comparable, fingerprints, own_runs, own_tokens
 from grader.similarity.passages import shared as shared_passages
 from grader.similarity.tokens import MAX_TOKENS, Tokens, TooSlowError, Vocabulary, tokens_of
 
@@ -54,7 +54,7 @@ class Found:
     tokens: Sequence[Tokens | None]  # None where a submission could not be compared
     problems: dict[int, str]
     same_files: Sequence[tuple[int, ...]]
-    same_code: Sequence[tuple[int, ...]]  # from different files; of each, only the first stands for the others in pairs
+    same_code: Sequence[tuple[int, ...]]  # from different files; of each, the first stands for the others in pairs
     same_weights: Sequence[tuple[int, ...]]  # from different code
     pairs: Sequence[Pair]
     usual: tuple[float, float]  # median and 99th percentile of all pairs' similarity, by their different runs
@@ -71,7 +71,7 @@ def compare(
     tokens = _read(entries, words, problems, on_read)
     class_ = _Class(tokens, [tokens_of([(0, text)], words) for text in templates])
     for place, own in enumerate(class_.own):
-        if tokens[place] is not None and own.sum() < K and place not in problems:
+        if tokens[place] is not None and not own.any() and place not in problems:
             problems[place] = "there is nothing in it but what was given, or too little to compare"
     same_files = _groups([entry.sha256 for entry in entries])
     same_code = _groups([class_.stream(place) if place not in problems else None for place in range(len(entries))])
@@ -79,14 +79,18 @@ def compare(
     common = max(COMMON, len(chosen) // 10)
     class_.leave_out_common(chosen, common)
     shares = _shares(class_, chosen)
+    different = [group for group in same_code if len({entries[place].sha256 for place in group}) > 1]
+    doubles = [_two_files(entries, group) for group in different]
+    for first, second in doubles:
+        class_.own[second] = class_.own[first]
     return Found(
         entries=entries,
         tokens=tokens,
         problems=problems,
         same_files=same_files,
-        same_code=[group for group in same_code if len({entries[place].sha256 for place in group}) > 1],
+        same_code=different,
         same_weights=_same_weights(entries, same_code),
-        pairs=_pairs(class_, shares, least, most),
+        pairs=_pairs(class_, doubles, shares, least, most),
         usual=_usual(shares, len(chosen)),
         compared=len(entries) - len(problems),
         common=common,
@@ -112,7 +116,8 @@ class _Class:
         self.codes = [_codes(one or Tokens()) for one in tokens]
         self.hashes = [fingerprints(codes) for codes in self.codes]
         known = np.unique(np.concatenate([NO_HASHES, *(fingerprints(_codes(one)) for one in given)]))
-        self.own = [own_tokens(codes, hashes, known) for codes, hashes in zip(self.codes, self.hashes, strict=True)]
+        both = zip(self.codes, self.hashes, strict=True)
+        self.own = [comparable(own_tokens(codes, hashes, known)) for codes, hashes in both]
 
     def stream(self, place: int) -> str | None:
         """What two submissions have in common whose code is the same."""
@@ -128,7 +133,8 @@ class _Class:
         hashes, counts = np.unique(np.concatenate([NO_HASHES, *every]), return_counts=True)
         common = hashes[counts > most]
         for place in chosen:
-            self.own[place] &= own_tokens(self.codes[place], self.hashes[place], common)
+            own = self.own[place] & own_tokens(self.codes[place], self.hashes[place], common)
+            self.own[place] = comparable(own)
 
 
 def _codes(tokens: Tokens) -> Codes:
@@ -180,7 +186,18 @@ def _owners_of(own: Hashes, every: Hashes, owners: npt.NDArray[np.intp]) -> npt.
     return found
 
 
-def _pairs(class_: _Class, shares: dict[tuple[int, int], tuple[float, float]], least: float, most: int) -> list[Pair]:
+def _two_files(entries: Sequence[Entry], group: tuple[int, ...]) -> tuple[int, int]:
+    """Two with the same code, to be shown side by side: the first, and the first whose file is another one."""
+    return group[0], next(place for place in group if entries[place].sha256 != entries[group[0]].sha256)
+
+
+def _pairs(
+    class_: _Class,
+    doubles: Sequence[tuple[int, int]],
+    shares: dict[tuple[int, int], tuple[float, float]],
+    least: float,
+    most: int,
+) -> list[Pair]:
     """The most similar of both first, and not those of which a short one's few lines stand in many."""
     likely = [pair for pair, (_, of_smaller) in shares.items() if of_smaller >= least / 2]
     likely = sorted(likely, key=lambda pair: (-shares[pair][0], pair))[: LOOKED_AT * most]
@@ -190,8 +207,10 @@ def _pairs(class_: _Class, shares: dict[tuple[int, int], tuple[float, float]], l
         return Indexed(class_.codes[place], class_.hashes[place], class_.own[place])
 
     found = []
-    for first, second in likely:
+    for first, second in [*doubles[:most], *likely]:
         one, other = indexed(first), indexed(second)
+        if not one.own_count:  # all of it is common
+            continue
         passages = tuple(shared_passages(one, other))
         total = sum(passage.length for passage in passages)
         both = one.own_count + other.own_count
@@ -207,5 +226,7 @@ def _usual(shares: dict[tuple[int, int], tuple[float, float]], count: int) -> tu
     return float(np.quantile(every, 0.5)), float(np.quantile(every, 0.99))
 
 
-def is_cut(entry: Entry, tokens: Tokens | None) -> bool:
-    return entry.cut or bool(tokens and len(tokens.codes) >= MAX_TOKENS)
+def is_cut(found: Found, place: int) -> bool:
+    """Has only the beginning of a submission been compared?"""
+    tokens = found.tokens[place]
+    return found.entries[place].cut or bool(tokens and len(tokens.codes) >= MAX_TOKENS)

@@ -68,7 +68,7 @@ def similarity_page(found: Found, template_names: Sequence[str], least: float) -
         same_code=named(found.same_code),
         same_weights=list(weights),
         problems=[(labels[place], problem) for place, problem in sorted(found.problems.items())],
-        cut=[labels[place] for place, entry in enumerate(found.entries) if is_cut(entry, found.tokens[place])],
+        cut=[labels[place] for place in range(len(labels)) if place not in found.problems and is_cut(found, place)],
         templates=template_names,
         least=least,
         length=K,

@@ -53,6 +53,11 @@ def own_runs(own: Flags) -> Flags:
     return np.asarray(before[K:] - before[:-K] == K) if len(own) >= K else np.zeros(0, dtype=np.bool_)
 
 
+def comparable(own: Flags) -> Flags:
+    """Own tokens without the stretches between others' that are too short to be a passage."""
+    return _covered(np.flatnonzero(own_runs(own)), len(own))
+
+
 class Indexed:
     """A submission's own tokens with the places of its fingerprints."""
 

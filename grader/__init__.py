@@ -19,6 +19,8 @@ The modules, in the order in which a submission meets them:
 - ``ledger``    every outcome once, on disk, before it is shown
 - ``batch``     many submissions over several workers
 - ``report``    JSON, HTML and CSV from measurements and marks
+- ``export``    grades and reports into Canvas's and Moodle's own files
+- ``similarity`` what submissions have in common, for the instructor's eyes
 """
 
 __version__ = "0.1.0"

@@ -22,8 +22,17 @@ OWNERS = {
     "sqlite3": {"grader.ledger"},
     "jinja2": {"grader.report.html"},
     "nbformat": set(),  # the tests alone: it expands hostile notebooks without bounds
-    "typer": {"grader.cli.options", "grader.cli.grading", "grader.cli.ladder", "grader.cli.program", "grader.cli.remarking"},
-    "rich": {"grader.cli.terminal", "grader.cli.steps"},
+    "typer": {
+        "grader.cli.options",
+        "grader.cli.grading",
+        "grader.cli.ladder",
+        "grader.cli.program",
+        "grader.cli.remarking",
+        "grader.cli.exporting",
+        "grader.cli.similarity",
+    },
+    "pygments": {"grader.similarity.tokens"},
+    "rich": {"grader.cli.terminal", "grader.cli.steps", "grader.cli.similarity"},
     "safetensors": {"grader.task", "grader.owndata"},
 }
 

@@ -5,5 +5,7 @@
 - ``grading``    batch, check and init
 - ``diagnosis``  doctor
 - ``ladder``     calibrate and sweep
+- ``exporting``  export
+- ``similarity`` similarity
 - ``program``    all commands under one name, exit status, and what happens at Ctrl-C
 """

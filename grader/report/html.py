@@ -47,9 +47,8 @@ def pieces(
         return explain(verdict, rubric)
 
     if assets is None:
-        style = STYLE.read_text(encoding="utf-8")
-        source = "'sha256-" + base64.b64encode(hashlib.sha256(style.encode()).digest()).decode() + "'"
-        values |= {"inline_style": Markup(style), "style_source": source}
+        style, source = inline_style()
+        values |= {"inline_style": style, "style_source": source}
     else:
         # Browsers disagree whether 'self' covers a page opened from disk; file: is meaningless on the web.
         values |= {"inline_style": None, "style_source": "'self' file:", "stylesheet": f"{assets}/{STYLE.name}"}
@@ -57,6 +56,12 @@ def pieces(
     stream = _environment().get_template(template).stream(**values, scripts=scripts, explain=words)
     stream.enable_buffering(_BUFFERED)
     return iter(stream)
+
+
+def inline_style() -> tuple[Markup, str]:
+    """The style sheet for a page that is one file, and the source by which its policy allows it."""
+    style = STYLE.read_text(encoding="utf-8")
+    return Markup(style), "'sha256-" + base64.b64encode(hashlib.sha256(style.encode()).digest()).decode() + "'"
 
 
 def _with_own(found: charts.Scripts, assets: str | None, names: tuple[str, ...]) -> charts.Scripts:

@@ -441,11 +441,19 @@ def weights_by_index(pictures: Mapping[str, Sampled]) -> Chart:
     return Chart("chart-weights", "Weights by index", _sentence(parts, left_out, total, drawn), spec)
 
 
+def _places() -> tuple[list[str], list[int]]:
+    """The parameters' names, and the index at which each begins; the last is where all of them end."""
+    return list(PARAMETER_SHAPES), [0, *itertools.accumulate(math.prod(shape) for shape in PARAMETER_SHAPES.values())]
+
+
+@lru_cache(maxsize=8)  # the reference's stand on every page of a batch
+def _weight_rows(found: tuple[tuple[int, float], ...]) -> list[Spec]:
+    names, starts = _places()
+    return [{"i": i, "w": _figure(w, 3), "in": names[bisect.bisect(starts, i) - 1]} for i, w in found if 0 <= i < starts[-1]]
+
+
 def _weights_panel(title: str, found: Sequence[tuple[int, float]], up: Domain) -> Spec:
-    names, starts = list(PARAMETER_SHAPES), [0]
-    for shape in PARAMETER_SHAPES.values():
-        starts.append(starts[-1] + math.prod(shape))
-    rows = [{"i": i, "w": _figure(w, 3), "in": names[bisect.bisect(starts, i) - 1]} for i, w in found if 0 <= i < starts[-1]]
+    rows, (names, starts) = _weight_rows(tuple(found)), _places()
     decades = [10.0**power for power in range(-30, 30) if up[0] <= 10.0**power <= up[1]]
     return {
         "title": title,

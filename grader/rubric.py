@@ -155,6 +155,7 @@ class Rubric(Section):
     allow: AllowSection = AllowSection()
     criteria: tuple[Criterion, ...] = ()
     feedback: FeedbackSection = FeedbackSection()
+    attempts: Literal["newest", "best", "all"] = "newest"
     late: None = None
 
     @model_validator(mode="after")

@@ -19,8 +19,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from grader import attempts, intake, pipeline, task
 from grader import batch as batches
-from grader import pipeline, task
+from grader import roster as rosters
 from grader.cli.options import home_of
 from grader.cli.stored import Stored
 from grader.cli.terminal import Stopped, building, messages, shown, tell
@@ -35,6 +36,19 @@ def own_files(rules: Rubric, rubric: Path) -> tuple[Path, ...]:
     """Hidden files of the instructor's own data, which no submission may read."""
     files = rules.task.files
     return (rubric.absolute().parent / files.hidden,) if files else ()
+
+
+def handed_in(paths: Sequence[Path], roster: Path | None, which: str) -> list[Upload]:
+    """The uploads to grade: all that the paths name, by the roster if there is one, and of several attempts those that count."""
+    remarks: list[str] = []
+    uploads = intake.find(paths, remarks)
+    if roster:
+        uploads = rosters.enrol(uploads, rosters.load(roster, remarks), remarks)
+    if which == "newest":
+        uploads = attempts.newest(uploads)
+    for remark in remarks:
+        tell(shown(remark, 500))
+    return uploads
 
 
 def prepare_task(rules: Rubric, rubric: Path, quiet: bool) -> task.Task:

@@ -175,7 +175,7 @@ def _looked_at(given: Path, real: Path) -> Iterator[_Download]:
                 break
             path, above = path / folders[0].name, f"{above}/{folders[0].name}"
     elif real.suffix.lower() == ".zip":
-        names = [name for name in _member_names(real) if not any(map(is_litter, name.split("/")[:2]))]
+        names = [name for name in _member_names(real) if not is_litter(name.partition("/")[0])]
         yield _Download(str(given), real, True, "", _nested(names))
         top = names[0].partition("/")[0] + "/" if names else ""
         if all(name.startswith(top) for name in names):

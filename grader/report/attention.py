@@ -136,6 +136,8 @@ def _near_criterion(line: Line, criterion: ThresholdCriterion) -> Iterator[str]:
 
 def _alike(digests: Sequence[str | None], words: str) -> Iterator[Finding]:
     for places in _groups(digests):
+        if len({reports[place].source for place in places}) < 2:
+            continue  # one submission of several people
         sha256 = digests[places[0]] or ""
         yield Finding(places, f"{words}, SHA-256 {sha256[:12]}…")
 

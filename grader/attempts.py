@@ -31,33 +31,34 @@ def newest(uploads: Iterable[Upload]) -> list[Upload]:
     return [replace(upload, student=student) for student, upload in last.items()]
 
 
-def best(graded: Iterable[Graded], points_of: Callable[[Graded], float | None]) -> list[Graded]:
-    """Of each student the attempt with most points, and of equal ones the newest, under the student's own id.
+def best(own: Sequence[Graded], points_of: Callable[[Graded], float | None]) -> Graded:
+    """Of one student's attempts the one with most points, and of equal ones the newest.
 
     An attempt that the grader still owes a result comes before all: which one is the best is not known yet.
     """
-    students: dict[str, list[Graded]] = defaultdict(list)
-    for one in graded:
-        students[owner(one.upload)].append(one)
-    return [_best(student, own, points_of) for student, own in students.items()]
-
-
-def owner(upload: Upload) -> str:
-    """The student's id without the number of the attempt."""
-    return upload.student.removesuffix(f"~{upload.attempt}")
-
-
-def _best(student: str, own: Sequence[Graded], points_of: Callable[[Graded], float | None]) -> Graded:
-    if len(own) == 1:
-        return replace(own[0], upload=replace(own[0].upload, student=student))
 
     def rank(one: Graded) -> tuple[bool, float, int]:
         points = points_of(one)
         return points is None, points or 0.0, one.upload.attempt or 0
 
-    chosen = max(own, key=rank)
-    note = f"attempt {chosen.upload.attempt} of {len(own)} counts: the one with most points"
-    return replace(chosen, upload=replace(chosen.upload, student=student), notes=(*chosen.notes, note))
+    return max(own, key=rank)
+
+
+def by_student(ids: Iterable[str]) -> dict[str, list[str]]:
+    """The ids of each student's attempts, oldest first, by the student's own id."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for one in ids:
+        found[student_of(one)].append(one)
+    return {student: sorted(own, key=lambda one: int(one[len(student) + 1 :] or 0)) for student, own in found.items()}
+
+
+def student_of(attempt: str) -> str:
+    """The student's id without the number of the attempt: no other part of an id holds a ``~``."""
+    return attempt.partition("~")[0]
+
+
+def owner(upload: Upload) -> str:
+    return student_of(upload.student)
 
 
 def moment(time: str) -> float:

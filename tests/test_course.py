@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+import shutil
 import sqlite3
 import subprocess
 import zipfile
@@ -65,7 +67,7 @@ def test_what_was_recognised_and_who_is_unknown_stands_on_stderr(course: Course)
 def test_the_best_attempt_counts_and_says_so(course: Course) -> None:
     (jane,) = (one for one in grades_in(course[0])["submissions"] if one["student"] == "7")
     assert (jane["attempt"], jane["lms_id"], jane["section"]) == (1, "canvas:7", "A") and jane["sparsity"] > 0.4
-    assert "attempt 1 of 2 counts: the one with most points" in jane["notes"]
+    assert "attempt 1 counts, the best one of those that were handed in" in jane["notes"]
 
 
 def test_a_groups_submission_runs_once_and_counts_for_each(course: Course) -> None:
@@ -84,3 +86,23 @@ def test_pages_escape_what_the_roster_says_and_students_see_no_lists_of_it(cours
     assert (report["name"], report["group"], report["lms_id"], report["section"]) == ("Ann van Dyke", "", "", "")
     index = (out / "index.html").read_text()
     assert "section B · group Team 1" in index and "Identical files" not in index
+
+
+def test_remark_counts_attempts_as_the_new_rubric_says(course: Course, home: Path, tmp_path: Path) -> None:
+    out = shutil.copytree(course[0], tmp_path / "out")
+    newest = run_program("remark", out, "--rubric", rubric_file(tmp_path, attempts="newest"), home=home)
+    found = {one["student"]: one for one in grades_in(out)["submissions"]}
+    assert re.search(r"^7 .* another attempt counts$", newest.stdout, re.MULTILINE) and found["7"]["attempt"] == 2
+    assert len(found) == 5 and found["7"]["points"] < 0.1
+    every = run_program("remark", out, "--rubric", rubric_file(tmp_path, attempts="all"), home=home)
+    assert every.returncode == 0, every.stderr
+    assert {one["student"] for one in grades_in(out)["submissions"]} == {"7~1", "7~2", "8", "9", "10", "stranger_99"}
+
+
+def test_remark_does_not_count_attempts_that_were_not_run(course: Course, home: Path, tmp_path: Path) -> None:
+    folder, out = course[0].parent, shutil.copytree(course[0], tmp_path / "out")
+    newest = rubric_file(tmp_path, attempts="newest")
+    words = ("batch", folder / "canvas.zip", "--roster", folder / "roster.csv", "-o", out)
+    assert run_program(*words, "--rubric", newest, home=home).returncode == 0
+    done = run_program("remark", out, "--rubric", rubric_file(tmp_path, attempts="best"), home=home)
+    assert done.returncode == 2 and "of '7' only the newest attempt (2) was run" in done.stderr

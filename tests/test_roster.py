@@ -172,20 +172,18 @@ def test_the_time_on_the_roster_is_that_of_the_newest_attempt_without_one(tmp_pa
     assert rows["200"].person.extension == "2 days"
 
 
-def graded(attempt: int | None, points: float | None) -> Graded:
-    student = f"ann~{attempt}" if attempt else "bo"
-    return Graded(Upload(student, "x", str(points), Path("x"), attempt=attempt), None, ())
-
-
 @pytest.mark.parametrize(
     ("points", "chosen"), [((1.0, 0.5), 1), ((0.5, 1.0), 2), ((0.5, 0.5), 2), ((None, 1.5), 1), ((0.0, None, 1.5), 2)]
 )
 def test_the_best_attempt_has_most_points_unless_one_is_owed(points: tuple[float | None, ...], chosen: int) -> None:
-    every = [graded(n, value) for n, value in enumerate(points, 1)] + [graded(None, 0.0)]
-    values = {one.upload.student: value for one, value in zip(every, (*points, 0.0), strict=True)}
-    best, other = attempts.best(every, lambda one: values[one.upload.student])
-    assert (best.upload.student, best.upload.attempt, other.upload.student) == ("ann", chosen, "bo")
-    assert f"attempt {chosen} of {len(points)} counts" in best.notes[0] and not other.notes
+    own = [Graded(Upload(f"ann~{n}", "x", "x", Path("x"), attempt=n), None, ()) for n in range(1, len(points) + 1)]
+    best = attempts.best(own, lambda one: points[(one.upload.attempt or 0) - 1])
+    assert best.upload.attempt == chosen
+
+
+def test_attempts_belong_together_by_their_ids_and_in_the_order_of_their_numbers() -> None:
+    ids = ["ann", "bo~1", "bo~10", "bo~2"]
+    assert attempts.by_student(ids) == {"ann": ["ann"], "bo": ["bo~1", "bo~2", "bo~10"]}
 
 
 def test_the_rubric_knows_three_ways_to_count_attempts() -> None:

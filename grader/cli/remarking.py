@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from grader import rubric as rubrics
+from grader.attempts import student_of
 from grader.cli.options import DEFAULT_RUBRIC, QuietOption, RubricOption, home_of
 from grader.cli.steps import write_reports
 from grader.cli.stored import Stored
@@ -53,6 +54,7 @@ def remark(
         _refuse_what_needs_a_run(changed, before, rules, rubric, out)
         again = replace(batch, rubric=rules.model_dump_json(), leaderboard=batch.leaderboard and rules.feedback.class_comparison)
         stored = Stored.of(ledger, again, rules)
+        _refuse_attempts_that_were_not_run(stored, rubric, out)
         with answering():
             _print_moves(list(_moves(stored, before)), changed, before, rules, batch)
         write_reports(out, stored, stored.about(), home_of(rubric), quiet)
@@ -70,11 +72,27 @@ def _refuse_what_needs_a_run(changed: list[str], before: Rubric, after: Rubric, 
         )
 
 
+def _refuse_attempts_that_were_not_run(stored: Stored, rubric: Path, out: Path) -> None:
+    for graded in stored.graded(whole=False) if stored.rules.attempts != "newest" else ():
+        student, attempt = graded.upload.student, graded.upload.attempt
+        if attempt and stored.attempts[student] == student_of(student):  # an attempt under an id that has no number
+            raise UsageError(
+                f"{rubric}: attempts is {stored.rules.attempts}, but of {student!r} only the newest attempt ({attempt}) was run; "
+                "set it back, or run 'grade.py batch' again"
+            )
+
+
 def _moves(stored: Stored, before: Rubric) -> Iterator[Move]:
+    earlier = Stored.of(stored.ledger, stored.batch, before)
     for graded in stored.graded(whole=False):
-        old, new = (total(rules, graded.outcomes, stored.reference) for rules in (before, stored.rules))
+        student = graded.upload.student
+        was = earlier.one(student, whole=False) if earlier.attempts.get(student) != stored.attempts[student] else None
+        old, new = (
+            total(before, (was or graded).outcomes, stored.reference),
+            total(stored.rules, graded.outcomes, stored.reference),
+        )
         if _differ(old.raw, new.raw):
-            yield Move(graded.upload.student, old.raw, new.raw, _why(old, new, graded.outcomes))
+            yield Move(student, old.raw, new.raw, "another attempt counts" if was else _why(old, new, graded.outcomes))
 
 
 def _differ(a: float | None, b: float | None) -> bool:

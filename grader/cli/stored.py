@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from grader import attempts
 from grader.cli.terminal import tell
 from grader.ledger import REFERENCE, Ledger
 from grader.records import PUBLIC, Batch, Graded, Outcome, Picture
@@ -22,11 +23,13 @@ class Stored:
     batch: Batch
     rules: Rubric
     reference: tuple[Outcome, ...] | None
+    attempts: Mapping[str, str]  # student of each row -> id of the attempt that it shows
 
     @classmethod
     def of(cls, ledger: Ledger, batch: Batch, rules: Rubric) -> Stored:
         found = ledger.graded(REFERENCE, batch)
-        return cls(ledger, batch, rules, found.outcomes if found else None)
+        reference = found.outcomes if found else None
+        return cls(ledger, batch, rules, reference, _that_count(ledger, batch, rules, reference))
 
     def __iter__(self) -> Iterator[Report]:
         for graded in self.graded():
@@ -34,8 +37,17 @@ class Stored:
 
     def graded(self, *, whole: bool = True) -> Iterator[Graded]:
         """Those that have been graded, in the order of the reports; without logs and pictures unless ``whole``."""
-        found = (self.ledger.graded(student, self.batch, whole=whole) for student in self.batch.students)
+        found = (self.one(student, whole=whole) for student in self.attempts)
         return (one for one in found if one)
+
+    def one(self, student: str, *, whole: bool = True) -> Graded | None:
+        """The submission that a student's row shows."""
+        shown = self.attempts[student]
+        found = self.ledger.graded(shown, self.batch, whole=whole)
+        if found is None or shown == student:
+            return found
+        note = f"attempt {found.upload.attempt} counts, the {self.rules.attempts} one of those that were handed in"
+        return replace(found, upload=replace(found.upload, student=student), notes=(*found.notes, note))
 
     def about(self) -> About:
         reference = self.ledger.graded(REFERENCE, self.batch)
@@ -47,28 +59,45 @@ class Stored:
     def gallery(self) -> Gallery:
         """What the weights of the public instance look like; pages have none of hidden ones."""
         reference = self.ledger.graded(REFERENCE, self.batch)
-        return Gallery(_Pictures(self.ledger, self.batch), _picture(reference) if reference else None)
+        return Gallery(_Pictures(self), _picture(reference) if reference else None)
 
 
 @dataclass(frozen=True, slots=True)
 class _Pictures(Mapping[str, Picture]):
     """By student, read when they are asked for."""
 
-    ledger: Ledger
-    batch: Batch
+    stored: Stored
 
     def __getitem__(self, student: str) -> Picture:
-        graded = self.ledger.graded(student, self.batch)
+        graded = self.stored.one(student)
         picture = _picture(graded) if graded else None
         if picture is None:
             raise KeyError(student)
         return picture
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.batch.students)
+        return iter(self.stored.attempts)
 
     def __len__(self) -> int:
-        return len(self.batch.students)
+        return len(self.stored.attempts)
+
+
+def _that_count(ledger: Ledger, batch: Batch, rules: Rubric, reference: tuple[Outcome, ...] | None) -> dict[str, str]:
+    """By the rubric's ``attempts``: of each student the id of the attempt that counts, or all of them."""
+    if rules.attempts == "all":
+        return {student: student for student in batch.students}
+    every = attempts.by_student(batch.students)
+    if rules.attempts == "newest":
+        return {student: own[-1] for student, own in every.items()}
+
+    def points_of(graded: Graded) -> float | None:
+        return build.report(graded, rules, reference).points
+
+    def best(own: list[str]) -> str:
+        found = [graded for one in own if len(own) > 1 and (graded := ledger.graded(one, batch, whole=False))]
+        return attempts.best(found, points_of).upload.student if found else own[-1]
+
+    return {student: best(own) for student, own in every.items()}
 
 
 def _picture(graded: Graded) -> Picture | None:

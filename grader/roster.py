@@ -19,7 +19,7 @@ from pathlib import Path
 from grader import attempts
 from grader.downloads import absent
 from grader.errors import UsageError
-from grader.naming import unique
+from grader.naming import file_system_safe, unique
 from grader.nofollow import is_folder
 from grader.records import Person, Upload
 
@@ -106,7 +106,7 @@ def enrol(uploads: Sequence[Upload], roster: Roster, remarks: list[str]) -> list
             f"{len(without)} people on the roster have no row"
         )
         without = []
-    return _with_ids(known, [absent(one.person.id, one.person) for one in without], unknown)
+    return _with_ids(known, [absent(file_system_safe(one.person.id), one.person) for one in without], unknown)
 
 
 # --- reading -------------------------------------------------------------------------------------------------------
@@ -135,7 +135,8 @@ def _rows(text: str, path: Path) -> Iterator[tuple[int, list[str]]]:
             if any(cell.strip() for cell in row):
                 yield reader.line_num, row
     except csv.Error as error:
-        raise UsageError(f"{path}, line {reader.line_num}: not CSV: {error}; save it again as CSV") from None
+        what = str(error).replace("\t", "a tab")
+        raise UsageError(f"{path}, line {reader.line_num}: not CSV ({what}); save it again as CSV") from None
 
 
 def _enrolled(row: dict[str, str], where: str) -> Enrolled:
@@ -222,7 +223,7 @@ def _renamed(uploads: Sequence[Upload], one: Enrolled, remarks: list[str]) -> li
         remarks.append(f"{one.person.id!r} handed in more than once ({names}); {what}")
         if not ordered:
             return found
-    found = attempts.numbered(found, one.person.id)
+    found = attempts.numbered(found, file_system_safe(one.person.id))
     if one.submitted_at and not found[-1].submitted_at:  # the LMS shows the time of the newest attempt
         found[-1] = replace(found[-1], submitted_at=one.submitted_at)
     return found

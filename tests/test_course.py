@@ -39,7 +39,7 @@ def course(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Course:
             archive.writestr(name, text)
     (folder / "roster.csv").write_text(ROSTER)
     rubric = rubric_file(folder, attempts="best")
-    words = ("batch", folder / "canvas.zip", "--roster", folder / "roster.csv", "--rubric", rubric, "--workers", 1)
+    words = ("batch", folder / "canvas.zip", "--roster", folder / "roster.csv", "--rubric", rubric, "--workers", 2)
     return folder / "out", run_program(*words, "-o", folder / "out", home=home)
 
 

@@ -112,8 +112,12 @@ def test_an_unknown_submission_does_not_take_a_roster_id(tmp_path: Path) -> None
 
 
 def test_a_roster_s_ids_are_made_safe_and_stay_apart(tmp_path: Path) -> None:
-    rows, _ = enrolled(tmp_path, "x.py", lines=("../a,A,,,,,,", "..\\a,B,,,,,,", "con,C,,,,,,", "Ä,D,,,,,,"))
-    assert len(rows) == 5 and all(student.isascii() and not {"/", "\\"} & set(student) for student in rows)
+    rows, _ = enrolled(
+        tmp_path,
+        "x.py",
+        lines=("../a,A,,,,,,", "..\\a,B,,,,,,", "con,C,,,,,,", "Ä,D,,,,,,", "d,E,,,,,,", "d~,F,,,,,,", "d~1,G,,,,,,"),
+    )
+    assert len(rows) == 8 and all(student.isascii() and not {"/", "\\"} & set(student) for student in rows)
 
 
 # --- nobody, groups, attempts --------------------------------------------------------------------------------------

@@ -86,7 +86,8 @@ def _moves(stored: Stored, before: Rubric) -> Iterator[Move]:
     earlier = Stored.of(stored.ledger, stored.batch, before)
     for graded in stored.graded(whole=False):
         student = graded.upload.student
-        was = earlier.one(student, whole=False) if earlier.attempts.get(student) != stored.attempts[student] else None
+        another = earlier.attempts.get(student, stored.attempts[student]) != stored.attempts[student]
+        was = earlier.one(student, whole=False) if another else None
         old, new = (
             total(before, (was or graded).outcomes, stored.reference),
             total(stored.rules, graded.outcomes, stored.reference),

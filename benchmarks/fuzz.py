@@ -1,4 +1,4 @@
-"""Fuzzes what reads strangers' bytes: the gate, the intake and the rubric loader, guided by coverage of the grader's own code.
+"""Fuzzes what reads strangers' bytes (gate, intake, roster, rubric), guided by coverage of the grader's own code.
 
     python benchmarks/fuzz.py [--seconds N] [target ...]
 
@@ -86,6 +86,52 @@ def upload_holds(data: bytes, name: str) -> None:
     can_be_laid_out(submission.files)
     assert len(submission.notes) <= intake.MAX_NOTES + 1
     assert all(is_shown_safely(note) for note in submission.notes), submission.notes
+
+
+def download_holds(members: list[Member]) -> None:
+    """An LMS's download with any names and contents: each submission has a student of its own, and is read or refused alone."""
+    from grader import intake
+    from grader.errors import GraderError, UsageError
+
+    path = _scratch() / "download.zip"
+    path.write_bytes(archive_of(members))
+    remarks: list[str] = []
+    try:
+        with nothing_is_done():
+            uploads = intake.find([path], remarks)
+    except UsageError as refused:  # of Gradescope's metadata
+        assert is_shown_safely(str(refused)), refused
+        return
+    assert len({upload.student.lower() for upload in uploads}) == len(uploads) > 0
+    for upload in uploads:
+        assert upload.student.isascii() and not {"/", "\\", "\0"} & set(upload.student), upload.student
+        assert upload.name.encode() is not None and upload.source.encode() is not None
+        try:
+            with nothing_is_done():
+                submission = _refused("unreadable" if upload.handed_in else "missing", partial(intake.read, upload))
+        except GraderError:  # a damaged download is nobody's zero
+            continue
+        if submission:
+            assert submission.sha256 == intake.digest_of(upload)
+            can_be_laid_out(submission.files)
+
+
+def roster_holds(data: bytes) -> None:
+    """The roster: everybody on it has an id, and a row where there are no submissions; or one sentence."""
+    from grader import roster
+    from grader.errors import UsageError
+
+    path = _scratch() / "roster.csv"
+    path.write_bytes(data)
+    try:
+        with nothing_is_done():
+            found = roster.load(path, [])
+    except UsageError as refused:
+        assert is_shown_safely(str(refused)), refused
+        return
+    rows = roster.enrol([], found, [])
+    assert len({row.student.lower() for row in rows}) == len(rows) == len(found.enrolled) > 0
+    assert all(row.person.id and not row.handed_in for row in rows)
 
 
 def can_be_laid_out(files: Mapping[str, bytes]) -> None:
@@ -315,6 +361,23 @@ def _member_seeds() -> list[bytes]:
     return [_as_member(member) for member in members] + [b"".join(map(_as_member, members[:3]))]
 
 
+def _download_seeds() -> list[bytes]:
+    metadata = b"submission_9:\n  :submitters:\n  - :name: A\n    :sid: '1'\n  :created_at: 2026-02-17 23:21:04.1 Z\n"
+    downloads = [
+        [Member(b"doe_LATE_1_50_prune.py", PRUNE), Member(b"doe_1_51_prune-1.py", PRUNE), Member(b"anon_aB_52_x.zip", PRUNE)],
+        [Member(b"A B_6_assignsubmission_file_/prune.py", PRUNE), Member(b"C_7_assignsubmission_file_/../x.py", PRUNE)],
+        [Member(b"C_7_assignsubmission_file_x.py", PRUNE), Member(b"D_8_assignsubmission_onlinetext/onlinetext.html")],
+        [Member(b"submission_metadata.yml", metadata), Member(b"submission_9/prune.py", PRUNE)],
+        [Member(b"a/submission_metadata.yml", metadata), Member(b"__MACOSX/._x"), Member(b"a/submission_8/x.py", PRUNE)],
+    ]
+    return [b"".join(map(_as_member, members)) for members in downloads]
+
+
+def _roster_seeds() -> list[bytes]:
+    rows = 'id,name,group,submitted_at,aliases\n1,"Doe, Jane",T,2026-05-01T10:00:00+02:00,jd;doe\n2,B,T,,\n'
+    return [rows.encode(), b"\xef\xbb\xbf" + rows.replace(",", ";").encode(), rows.encode("utf-16"), b"id\tname\r\n1\tA\r\n"]
+
+
 def _notebook_seeds() -> list[bytes]:
     cell = {"cell_type": "code", "input": ["%time f()\n", "!ls\n"], "language": "python"}
     return [
@@ -350,6 +413,8 @@ TARGETS = {
     "members": Target(lambda data: upload_holds(archive_of(members_from(data)), "a.zip"), _member_seeds),
     "notebook": Target(partial(upload_holds, name="a.ipynb"), _notebook_seeds),
     "source": Target(partial(upload_holds, name="a.py"), _source_seeds),
+    "downloads": Target(lambda data: download_holds(members_from(data)), _download_seeds),
+    "roster": Target(roster_holds, _roster_seeds),
     "rubric": Target(rubric_holds, _rubric_seeds),
 }
 
@@ -405,7 +470,7 @@ def _fuzz(target: str, options: list[str]) -> int:
     import atheris
 
     with atheris.instrument_imports(include=["grader", "yaml"]):
-        from grader import intake, rubric, weights  # noqa: F401  # what the targets import, instrumented
+        from grader import intake, roster, rubric, weights  # noqa: F401  # what the targets import, instrumented
     atheris.Setup([sys.argv[0], *options], TARGETS[target].holds)
     atheris.Fuzz()
     return 0

@@ -9,7 +9,10 @@ The modules, in the order in which a submission meets them:
 - ``marking``   turns measurements into marks and points, with ``lateness`` and a person's ``adjustments``
 - ``formulas``  sparsity, error, score, points: pure, used on both sides of the process line
 - ``task``      the instances: data, splits, trained models, secret; ``generator`` makes them, ``owndata`` reads others'
-- ``intake``    finds and reads submissions, never executes them; ``notebook`` and ``unzip`` open two of their forms
+- ``intake``    finds and reads submissions, never executes them; ``notebook`` and ``unzip`` open two of their forms;
+  ``naming`` makes ids of names, ``nofollow`` opens what no link leads to
+- ``downloads`` splits what an LMS gave, ``gradescope`` reads its metadata, ``clone`` a git clone's commit; ``roster`` says who
+  each is and who is missing, ``attempts`` which of several counts
 - ``sandbox``   the keeper's side of a run; ``nursery`` owns the forking process, ``conversation`` one run's pipes and clock
 - ``inside``    everything that shares a process with student code
 - ``evidence``  what became of a run that gave no weights

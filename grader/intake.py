@@ -12,7 +12,6 @@ a .docx or a ``prune.py.txt`` gets its row, which says what is accepted.
 from __future__ import annotations
 
 import codecs
-import errno
 import hashlib
 import io
 import os
@@ -20,19 +19,18 @@ import re
 import stat
 import sys
 import tokenize
-import unicodedata
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
 
-from grader import notebook, unzip
+from grader import attempts, clone, downloads, notebook, unzip
 from grader.errors import GraderError, SubmissionError, UsageError
+from grader.naming import printable, unique
+from grader.nofollow import is_folder, opened_folder, regular
 from grader.notebook import MAX_SOURCE_BYTES
-from grader.records import Submission, Upload
+from grader.records import Part, Submission, Upload
 from grader.unzip import (
     MAX_ENTRIES,
     MAX_FILE_BYTES,
@@ -51,7 +49,6 @@ ACCEPTED = "a .py, .ipynb or .zip file, or a folder"
 MAX_SOURCES_BYTES = 16 << 20  # of all sources together: each is searched several times
 MAX_NOTES = 20
 
-_RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)  # device names on Windows
 # An import of such a name never finds the submission's own file: these are imported already, or stand first on the path.
 _ALWAYS_LIBRARY = {"torch", "numpy", "assignment"} | sys.stdlib_module_names
 # Which of the two an import finds depends on what has been imported before; the last line is what torch imports.
@@ -77,6 +74,8 @@ _NO_SOURCE = (
     (re.compile(rb"\s*<(?:!doctype|html|\?xml)", re.IGNORECASE), "a web page", "download the file itself (on GitHub: Raw)"),
     (re.compile(rb"\{\\rtf"), "rich text", "save it as plain text"),
 )
+# What an LMS makes of a submission that is no file.
+_ENTRIES = {"text.html": "a text entry", "onlinetext.html": "a text entry", "link.html": "a link"}
 _KINDS = {
     b"PK\x03\x04": "a zip archive",
     b"Rar!": "a RAR archive",
@@ -92,19 +91,21 @@ _KINDS = {
 }
 
 
-def find(paths: Sequence[Path]) -> list[Upload]:
+def find(paths: Sequence[Path], remarks: list[str] | None = None) -> list[Upload]:
     """The submissions that PATHs name, sorted by student; the same one given twice is one.
 
-    Each direct child of a folder is one; a PATH that is a file, or directly holds prune.py, is one itself.
+    A PATH that an LMS gave to download is split by that LMS's rules. Else each direct child of a folder is one; a PATH that
+    is a file, or directly holds prune.py, is one itself. ``remarks`` gets what an instructor should know of how they were taken.
     Raises UsageError where a path can't be read or holds no submission.
     """
-    found: dict[Path, tuple[str, Path]] = {}
+    remarks = [] if remarks is None else remarks
+    found: dict[tuple[Path, tuple[Part, ...], str], Upload] = {}
     for path in paths:
-        for given, child in _children(path):
-            found.setdefault(child, (str(given), child))
+        for upload in _uploads(path, remarks):
+            found.setdefault((upload.path, upload.parts, upload.lms_id), upload)
     if not found:
         raise UsageError("expected at least one path of a submission or a folder of submissions, found none")
-    return _named([(_printable(given), child) for given, child in found.values()])
+    return sorted(_named(list(found.values())), key=lambda upload: upload.student)
 
 
 def read(upload: Upload) -> Submission:
@@ -114,7 +115,7 @@ def read(upload: Upload) -> Submission:
         raw, digest = _contents(upload, notes)
     except OSError as error:
         inside = isinstance(error.filename, str) and "/" not in error.filename  # names below it are opened one by one
-        which = f"{_printable(error.filename)!r} in it " if inside else ""
+        which = f"{printable(error.filename)!r} in it " if inside else ""
         raise GraderError(f"{upload.source}: {which}can't be read: {error.strerror or error}") from error
     found = _readable(raw, notes)
     entry = _entry(found, notes)
@@ -128,10 +129,12 @@ def read(upload: Upload) -> Submission:
 def digest_of(upload: Upload) -> str | None:
     """SHA-256 of an upload that ``read`` has refused, made the same way; None where it can't be read or is too large."""
     try:
+        if upload.parts or not upload.handed_in:
+            return _digest_of_parts(upload)
         if stat.S_ISDIR(os.lstat(upload.path).st_mode):
             return _digest_of_files(_read_folder(upload.path, []))
         return hashlib.sha256(_read_file(upload.path, MAX_TOTAL_BYTES, upload.name)).hexdigest()
-    except (OSError, SubmissionError):
+    except (OSError, SubmissionError, GraderError):
         return None
 
 
@@ -158,83 +161,51 @@ def imported_packages(submission: Submission) -> frozenset[str]:
 # --- finding -------------------------------------------------------------------------------------------------------
 
 
-def _children(path: Path) -> list[tuple[Path, Path]]:
-    """(path as given, real location) of each submission that a PATH names; only the PATH itself may be a link."""
+def _uploads(path: Path, remarks: list[str]) -> list[Upload]:
+    """The submissions that one PATH names; only the PATH itself may be a link. Their ids are not unique yet."""
     try:
         real = path.resolve(strict=True)
+        if downloaded := downloads.split(path, real, remarks):
+            return downloaded
         if real.is_file():
-            return [(path, real)]
+            return [_upload(path, real, remarks)]
         names = sorted(os.listdir(real))
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file or folder; expected a submission or a folder of submissions") from None
     except (OSError, RuntimeError, ValueError) as error:
         raise UsageError(f"{path}: can't be read: {getattr(error, 'strerror', None) or error}; check the path") from None
     if "prune.py" in names:
-        return [(path, real)]
-    children = [(path / name, real / name) for name in names if not _is_batch_litter(real / name)]
+        return [_upload(path, real, remarks)]
+    children = [name for name in names if not downloads.is_batch_litter(name, is_folder(real / name))]
     if not children:
         raise UsageError(f"{path}: expected submissions ({ACCEPTED} each), found none; put them there or name another path")
-    return children
+    return [_upload(path / name, real / name, remarks) for name in children]
 
 
-def _is_batch_litter(path: Path) -> bool:
-    name = path.name.lower()
-    if is_litter(path.name) or name in {"thumbs.db", "desktop.ini"}:
-        return True
-    if _is_folder(path) or re.search(r"\.(?:py|ipynb)\.txt$", name):
-        return False
-    return name.startswith("readme") or name.endswith((".md", ".txt", ".csv", ".yaml", ".yml"))
-
-
-def _is_folder(path: Path) -> bool:
-    """A link is none, wherever it leads; ``Path.is_dir`` would go there, and fail where that is forbidden or too long."""
+def _upload(given: Path, real: Path, remarks: list[str]) -> Upload:
+    """A plain file or folder; of a git clone the commit too."""
+    folder = is_folder(real)
+    upload = Upload(
+        student=real.name if folder else real.stem, name=printable(real.name), source=printable(str(given)), path=real
+    )
+    if not folder or not clone.is_clone(real):
+        return upload
     try:
-        return stat.S_ISDIR(os.lstat(path).st_mode)
-    except OSError:
-        return False
+        commit = clone.head(real)
+    except clone.CloneError as reason:
+        remarks.append(f"{upload.name!r} has no commit and no time: {reason}")
+        return upload
+    return replace(upload, submitted_at=commit.committed_at, commit=commit.id)
 
 
-def _named(children: list[tuple[str, Path]]) -> list[Upload]:
-    """Give each submission a student id that no other one has, whatever the case."""
-    short = [_file_system_safe(path.name if _is_folder(path) else path.stem) for _, path in children]
-    students = [
-        s if n == 1 else _file_system_safe(path.name) for s, n, (_, path) in zip(short, _counts(short), children, strict=True)
-    ]
-    for digits in (8, 64):  # the same name in two folders, or in upper and lower case
-        counts = _counts(students)
-        students = [
-            s if n == 1 else _with_digest(s, str(path), digits)
-            for s, n, (_, path) in zip(students, counts, children, strict=True)
-        ]
-    uploads = [
-        Upload(student=student, name=_printable(path.name), source=given, path=path)
-        for student, (given, path) in zip(students, children, strict=True)
-    ]
-    return sorted(uploads, key=lambda upload: upload.student)
-
-
-def _counts(names: list[str]) -> list[int]:
-    counts = Counter(name.lower() for name in names)
-    return [counts[name.lower()] for name in names]
-
-
-def _file_system_safe(name: str) -> str:
-    """ASCII letters, digits, ``._-`` only; a name that loses something gets a digest of itself, so that it stays unique."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", plain).lstrip("-._").rstrip("._")
-    if safe == name and len(safe) <= 100 and not _RESERVED.fullmatch(safe):
-        return safe
-    return _with_digest(safe or "submission", unicodedata.normalize("NFC", name), 8)
-
-
-def _with_digest(name: str, whole: str, digits: int) -> str:
-    digest = hashlib.sha256(whole.encode("utf-8", "surrogateescape")).hexdigest()[:digits]
-    return f"{'s_' if _RESERVED.fullmatch(name) else ''}{name[: 97 - digits]}-{digest}"
-
-
-def _printable(name: str) -> str:
-    """The name as text: bytes that are not UTF-8 are spelled out, because JSON can't hold them."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+def _named(uploads: list[Upload]) -> list[Upload]:
+    """Give each student an id that nobody else has, whatever the case, and each of several attempts a number."""
+    owners: dict[str, list[Upload]] = defaultdict(list)
+    for upload in uploads:
+        owners[upload.lms_id or str(upload.path)].append(upload)
+    first = {owner: own[0] for owner, own in owners.items()}
+    ids = unique([(one.student, one.student if one.lms_id else one.path.name, owner) for owner, one in first.items()])
+    return [upload for student, own in zip(ids, owners.values(), strict=True) for upload in attempts.numbered(own, student)]
 
 
 # --- reading -------------------------------------------------------------------------------------------------------
@@ -242,34 +213,68 @@ def _printable(name: str) -> str:
 
 def _contents(upload: Upload, notes: list[str]) -> tuple[dict[str, bytes], str]:
     """The files of an upload, unpacked but otherwise as they came, and its digest."""
+    if not upload.handed_in:
+        raise SubmissionError("missing", "unpack", "nothing was handed in")
+    if upload.parts:
+        return _contents_of_parts(upload, notes)
     mode = os.lstat(upload.path).st_mode
     if stat.S_ISDIR(mode):
         files = _read_folder(upload.path, notes)
         return _single_zip_unpacked(files, notes), _digest_of_files(files)
     if not stat.S_ISREG(mode):
         raise unreadable(f"{upload.name!r} is a link or a device, expected {ACCEPTED}; hand in the file itself")
-    _check_suffix(upload)
-    limit = MAX_TOTAL_BYTES if upload.path.suffix.lower() == ".zip" else MAX_FILE_BYTES
-    data = _read_file(upload.path, limit, upload.name)
-    return _opened(upload, data, notes), hashlib.sha256(data).hexdigest()
+    _check_suffix(upload.path.name, upload.name, lambda: _head(upload.path))
+    data = _read_file(upload.path, _limit(upload.path.name), upload.name)
+    return _opened(upload, upload.path.name, data, notes), hashlib.sha256(data).hexdigest()
 
 
-@contextmanager
-def _regular(path: Path | str, folder: int | None = None) -> Iterator[BinaryIO]:
-    """Open a file of a ``folder`` for reading. Whatever has taken its place meanwhile: no link is followed, no FIFO blocks."""
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
-    try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise OSError(errno.EINVAL, "it is no longer a file", str(path))
-        with open(fd, "rb", closefd=False) as file:
-            yield file
-    finally:
-        os.close(fd)
+def _contents_of_parts(upload: Upload, notes: list[str]) -> tuple[dict[str, bytes], str]:
+    """The same for a submission that is part of a download: a single file is read like one that lies alone."""
+    only = upload.parts[0] if len(upload.parts) == 1 else None
+    files = Files()
+    with downloads.opened(upload) as read:
+        if only:
+            _check_suffix(only.name, printable(only.name), lambda: read(only, 511))
+            data = read(only, _limit(only.name))
+            if len(data) > _limit(only.name):
+                raise too_large(printable(only.name), _limit(only.name))
+        else:
+            for part in upload.parts:
+                if printable(part.name) != part.name:
+                    notes.append(f"{printable(part.name)!r} was left out: its name is not UTF-8")
+                else:
+                    files.add(part.name, partial(read, part))
+    if only:
+        return _opened(upload, only.name, data, notes), hashlib.sha256(data).hexdigest()
+    return _single_zip_unpacked(files.contents, notes), _digest_of_files(files.contents)
+
+
+def _digest_of_parts(upload: Upload) -> str | None:
+    if not upload.parts:
+        return None
+    files = Files()
+    with downloads.opened(upload) as read:
+        if len(upload.parts) == 1:
+            data = read(upload.parts[0], MAX_TOTAL_BYTES)
+            return hashlib.sha256(data).hexdigest() if len(data) <= MAX_TOTAL_BYTES else None
+        for part in upload.parts:
+            if printable(part.name) == part.name:
+                files.add(part.name, partial(read, part))
+    return _digest_of_files(files.contents)
+
+
+def _limit(name: str) -> int:
+    return MAX_TOTAL_BYTES if name.lower().endswith(".zip") else MAX_FILE_BYTES
+
+
+def _head(path: Path) -> bytes:
+    with regular(path) as file:
+        return file.read(512)
 
 
 def _read_file(path: Path | str, limit: int, name: str, folder: int | None = None) -> bytes:
     """All of a file; refused where it is larger than ``limit`` bytes, before any of them is read."""
-    with _regular(path, folder) as file:
+    with regular(path, folder) as file:
         large = os.fstat(file.fileno()).st_size > limit
         data = b"" if large else file.read(limit + 1)  # it may grow meanwhile
     if large or len(data) > limit:
@@ -279,7 +284,7 @@ def _read_file(path: Path | str, limit: int, name: str, folder: int | None = Non
 
 def _read_folder(root: Path, notes: list[str]) -> dict[str, bytes]:
     files = Files()
-    with _folder(root) as top:
+    with opened_folder(root) as top:
         for name, folder in _walk(top, "", notes, Counter()):
             files.add(name, partial(_read_file, name.rpartition("/")[2], name=name, folder=folder))
     return files.contents
@@ -303,16 +308,6 @@ def _unzipped(data: bytes, name: str, notes: list[str]) -> dict[str, bytes]:
     return unzip.read(data, name, notes)
 
 
-@contextmanager
-def _folder(path: Path | str, parent: int | None = None) -> Iterator[int]:
-    """A folder held open: what is reached through it stays within it, even if a link takes the place of its name."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
-    try:
-        yield fd
-    finally:
-        os.close(fd)
-
-
 def _walk(folder: int, prefix: str, notes: list[str], seen: Counter[str]) -> Iterator[tuple[str, int]]:
     """Each file's path and the open folder that it lies in."""
     if prefix.count("/") > MAX_FOLDERS:
@@ -320,16 +315,16 @@ def _walk(folder: int, prefix: str, notes: list[str], seen: Counter[str]) -> Ite
     children = _children_of(folder, seen)
     is_environment = any(child.name == "pyvenv.cfg" for child in children)
     if is_environment:
-        notes.append(f"the virtual environment {_printable(prefix) or './'!r} was left out")
+        notes.append(f"the virtual environment {printable(prefix) or './'!r} was left out")
     for child in children:
         name = prefix + child.name
         if is_litter(child.name) or child.name.endswith(".pyc") or child.name == "pyvenv.cfg":
             continue
-        if _printable(name) != name:
-            notes.append(f"{_printable(name)!r} was left out: its name is not UTF-8")
+        if printable(name) != name:
+            notes.append(f"{printable(name)!r} was left out: its name is not UTF-8")
         elif child.is_dir(follow_symlinks=False):
             if not (is_environment and is_installed(child.name)):
-                with _folder(child.name, folder) as inner:
+                with opened_folder(child.name, folder) as inner:
                     yield from _walk(inner, name + "/", notes, seen)
         elif child.is_file(follow_symlinks=False):
             yield name, folder
@@ -357,14 +352,13 @@ def _digest_of_files(files: Mapping[str, bytes]) -> str:
     return digest.hexdigest()
 
 
-def _check_suffix(upload: Upload) -> None:
+def _check_suffix(name: str, shown: str, head: Callable[[], bytes]) -> None:
     """Refuse another kind of file by its name and first bytes, however large it is."""
-    if upload.path.suffix.lower() in {".py", ".ipynb", ".zip"}:
+    if PurePosixPath(name).suffix.lower() in {".py", ".ipynb", ".zip"}:
         return
-    with _regular(upload.path) as file:
-        found = "an Office document" if _OFFICE.search(upload.name) else _kind(file.read(512))
-    shown = f"{upload.name!r} ({found})" if found else repr(upload.name)
-    raise unreadable(f"expected {ACCEPTED}, found {shown}; {_remedy(upload.name, found)}")
+    found = _ENTRIES.get(name) or ("an Office document" if _OFFICE.search(shown) else _kind(head()))
+    described = f"{shown!r} ({found})" if found else repr(shown)
+    raise unreadable(f"expected {ACCEPTED}, found {described}; {_remedy(shown, found)}")
 
 
 def _kind(data: bytes) -> str:
@@ -374,18 +368,18 @@ def _kind(data: bytes) -> str:
     return next((kind for magic, kind in _KINDS.items() if data.startswith(magic)), "")
 
 
-def _opened(upload: Upload, data: bytes, notes: list[str]) -> dict[str, bytes]:
+def _opened(upload: Upload, name: str, data: bytes, notes: list[str]) -> dict[str, bytes]:
     """The files of an upload that is a single file of an accepted kind."""
-    stem, suffix = upload.path.stem, upload.path.suffix.lower()
+    shown, (stem, suffix) = printable(name), (PurePosixPath(name).stem, PurePosixPath(name).suffix.lower())
     if not data:
-        raise unreadable(f"{upload.name!r} is empty (0 bytes); hand it in again")
+        raise unreadable(f"{shown!r} is empty (0 bytes); hand it in again")
     if suffix == ".zip":
-        return _unzipped(data, upload.name, notes)
+        return _unzipped(data, shown, notes)
     if found := _kind(data):
-        raise unreadable(f"{upload.name!r} is {found}, expected {suffix} text; {_remedy(upload.name, found)}")
-    printable = _printable(stem) == stem and len(os.fsencode(upload.path.name)) <= unzip.MAX_NAME_BYTES
+        raise unreadable(f"{shown!r} is {found}, expected {suffix} text; {_remedy(shown, found)}")
+    usable = shown == name and len(os.fsencode(stem + suffix)) <= unzip.MAX_NAME_BYTES
     files = Files()
-    files.add((stem if printable else upload.student) + suffix, lambda _: data)
+    files.add((stem if usable else upload.student) + suffix, lambda _: data)
     return files.contents
 
 
@@ -393,6 +387,8 @@ def _remedy(name: str, found: str) -> str:
     renamed = re.search(r"(.+\.(?:py|ipynb))\.txt$", name, re.IGNORECASE)
     if renamed:
         return f"rename it to {renamed[1]!r}"
+    if name in _ENTRIES:
+        return "hand in the file itself"
     if found == "a zip archive":
         return "rename it to end in .zip"
     return "zip the files instead" if "archive" in found or _ARCHIVE.search(name) else "hand in the source itself"

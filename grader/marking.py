@@ -65,7 +65,8 @@ def _by_hand(mark: Mark, given: tuple[Adjustment, ...]) -> Mark:
 
 def _late(rubric: Rubric, graded: Graded, given: tuple[Adjustment, ...]) -> Lateness | None:
     upload, rules = graded.upload, rubric.late
-    found = lateness(rules, upload.submitted_at, rules.extensions.get(upload.student, "") if rules else "")
+    own = (rules.extensions.get(upload.student) if rules else None) or upload.person.extension
+    found = lateness(rules, upload.submitted_at, own)
     waived = next((one for one in reversed(given) if one.waive_late), None)
     if found is None or waived is None:
         return found

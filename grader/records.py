@@ -31,6 +31,26 @@ PUBLIC = "public"  # the instance whose data students have; the others are "hidd
 
 
 @dataclass(frozen=True, slots=True)
+class Person:
+    """Who handed in: as the roster has it, else as far as the download says. Empty where neither does."""
+
+    id: str = ""  # the roster's; else the LMS's own, such as a Canvas user id or a Gradescope student id
+    name: str = ""
+    email: str = ""
+    section: str = ""
+    group: str = ""
+    extension: str = ""  # of the due date, in the roster's own words
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file of a download that holds the work of many."""
+
+    name: str  # path within the submission
+    place: str  # path within the download
+
+
+@dataclass(frozen=True, slots=True)
 class Upload:
     """One submission as it lies on disk, not yet opened."""
 
@@ -40,6 +60,14 @@ class Upload:
     path: Path
     submitted_at: str | None = None  # ISO 8601, from LMS metadata or a commit; never a file's modification time
     parameters: Mapping[str, float] = field(default_factory=dict)  # that prune is called with beside the model, in a sweep
+    parts: tuple[Part, ...] = ()  # where `path` is a download: the files in it that are this submission's
+    person: Person = Person()
+    lms_id: str = ""  # "canvas:12345", "moodle:678", "gradescope:9": whom to return grades to; empty outside of an LMS
+    late: bool | None = None  # what the LMS says; None where it says nothing
+    attempt: int | None = None  # 1 is the oldest; None where there is one only
+    sequence: int = 0  # grows from attempt to attempt, where the LMS counts
+    commit: str = ""  # that a git clone has checked out
+    handed_in: bool = True  # False for somebody on the roster of whom there is nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,6 +190,7 @@ class Rubric(Section):
     allow: AllowSection = AllowSection()
     criteria: tuple[Criterion, ...] = ()
     feedback: FeedbackSection = FeedbackSection()
+    attempts: Literal["newest", "best", "all"] = "newest"
     late: LateSection | None = None
     anonymous: bool = False  # pages show pseudonyms; see report.anonymous
 

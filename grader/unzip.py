@@ -109,30 +109,30 @@ def too_large(name: str, limit: int) -> SubmissionError:
 
 
 def _members(archive: zipfile.ZipFile, name: str, notes: list[str]) -> dict[str, bytes]:
-    members = {member: _name(member) for member in archive.infolist()}
+    members = {member: name_of(member) for member in archive.infolist()}
     for member, path in members.items():
-        _check_name(path)
-        _check_kind(member, path)
+        check_name(path)
+        check_kind(member, path)
     environments = {path.removesuffix("pyvenv.cfg") for path in members.values() if path.split("/")[-1] == "pyvenv.cfg"}
     notes += [f"the virtual environment {environment or './'!r} was left out" for environment in sorted(environments)]
-    wanted = {member: path for member, path in members.items() if _is_wanted(path, environments)}
+    wanted = {member: path for member, path in members.items() if is_wanted(path, environments)}
     packed = sum(member.compress_size for member in wanted)
     unpacked = sum(member.file_size for member in wanted)
     if unpacked > max(RATIO_FLOOR_BYTES, MAX_RATIO * packed):
         raise unreadable(f"{name!r} unpacks to more than {MAX_RATIO} times its size; hand in the sources only")
     files = Files()
     for member, path in wanted.items():
-        _check_packing(member, path)
-        files.add(path, partial(_unpacked, archive, member))
+        check_packing(member, path)
+        files.add(path, partial(member_bytes, archive, member))
     return files.contents
 
 
-def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, limit: int) -> bytes:
+def member_bytes(archive: zipfile.ZipFile, member: zipfile.ZipInfo, limit: int) -> bytes:
     with archive.open(member) as stream:
         return stream.read(limit + 1)
 
 
-def _name(member: zipfile.ZipInfo) -> str:
+def name_of(member: zipfile.ZipInfo) -> str:
     """The member's name, from the bytes that stand beside its entry.
 
     Never ``member.filename``: newer Pythons take that from an extra field, where nobody would look for ``../``. Macs
@@ -147,7 +147,8 @@ def _name(member: zipfile.ZipInfo) -> str:
     return name
 
 
-def _is_wanted(path: str, environments: set[str]) -> bool:
+def is_wanted(path: str, environments: set[str]) -> bool:
+    """Whether a file is the student's own. ``environments`` are the folders with a pyvenv.cfg, a slash at the end of each."""
     *folders, last = path.split("/")
     if not last or last.endswith(".pyc") or last == "pyvenv.cfg" or any(map(is_litter, (*folders, last))):
         return False
@@ -159,7 +160,8 @@ def _is_wanted(path: str, environments: set[str]) -> bool:
     return True
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Raises SubmissionError for a path that is none within the submission."""
     shown = repr(name[:80])
     parts = name.removesuffix("/").split("/")
     if name.startswith("/") or re.match(r"[A-Za-z]:", name):
@@ -170,14 +172,14 @@ def _check_name(name: str) -> None:
         raise unreadable(f"zip member {shown} has no plain path (names joined by '/'); zip the folder again")
 
 
-def _check_kind(member: zipfile.ZipInfo, name: str) -> None:
+def check_kind(member: zipfile.ZipInfo, name: str) -> None:
     kind = stat.S_IFMT(member.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         what = "link" if kind == stat.S_IFLNK else "device"
         raise unreadable(f"zip member {name[:80]!r} is a {what}; put the file itself in")
 
 
-def _check_packing(member: zipfile.ZipInfo, name: str) -> None:
+def check_packing(member: zipfile.ZipInfo, name: str) -> None:
     if member.flag_bits & _ENCRYPTED:
         raise unreadable(f"zip member {name[:80]!r} is encrypted; zip the files without a password")
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -191,7 +193,7 @@ def _check_overlap(members: Sequence[zipfile.ZipInfo], data: bytes) -> None:
         # The lengths in the member's own header count, because its packed bytes start behind them.
         lengths = struct.unpack_from("<HH", data, member.header_offset + 26)
         if member.header_offset + 30 + sum(lengths) + member.compress_size > following.header_offset:
-            raise unreadable(f"zip member {_name(following)[:80]!r} overlaps another one; zip the files again")
+            raise unreadable(f"zip member {name_of(following)[:80]!r} overlaps another one; zip the files again")
 
 
 def _without_top_folder(files: dict[str, bytes]) -> dict[str, bytes]:

@@ -12,13 +12,14 @@ MODULES = sorted((ROOT / "grader").rglob("*.py"))
 
 # In the order of the path: a module imports only what stands before it. The report package only renders.
 ORDER = [
-    "signals", "records", "errors", "formulas", "yamlfile", "rubric", "lateness", "adjustments", "marking",
-    "generator", "owndata", "task", "notebook", "unzip", "intake",
+    "signals", "records", "errors", "formulas", "yamlfile", "rubric", "lateness", "adjustments", "marking", "generator",
+    "owndata", "task", "notebook", "unzip", "naming", "nofollow", "attempts", "clone", "gradescope", "downloads", "roster",
+    "intake",
     "nursery", "cgroup", "evidence", "conversation", "standby", "turns", "sandbox", "weights", "picture", "evaluate", "ledger",
     "pipeline", "batch", "doctor",
 ]  # fmt: skip
 OWNERS = {
-    "yaml": {"grader.yamlfile"},
+    "yaml": {"grader.yamlfile", "grader.gradescope"},
     "sqlite3": {"grader.ledger"},
     "jinja2": {"grader.report.html"},
     "nbformat": set(),  # the tests alone: it expands hostile notebooks without bounds

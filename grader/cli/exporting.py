@@ -18,7 +18,7 @@ from grader.export import canvas, feedback, moodle, table
 from grader.export.feedback import Feedback
 from grader.export.filled import Filled
 from grader.export.replacing import replacing
-from grader.report import csv
+from grader.report import anonymous, csv
 from grader.report.schema import Grades, Report
 
 STDOUT = Path("-")
@@ -85,10 +85,12 @@ def export(
 
 
 def read_grades(out: Path) -> Grades:
-    """The grades.json in OUT. Raises UsageError with one sentence."""
+    """The grades.json in OUT, with the persons of a batch that was marked blind. Raises UsageError with one sentence."""
     path = out / "grades.json" if out.is_dir() else out
+    identities = path.with_name(anonymous.FILE)
     try:
-        return Grades.model_validate_json(path.read_bytes())
+        grades = Grades.model_validate_json(path.read_bytes())
+        return anonymous.restored(grades, identities.read_text(encoding="utf-8")) if identities.exists() else grades
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise UsageError(f"{path}: can't be read: {reason}; expected a folder that 'grade.py batch' wrote") from None

@@ -27,7 +27,7 @@ from grader.cli.options import (
     device_of,
     home_of,
 )
-from grader.cli.steps import decisions, grade_all, own_files, prepare_task, write_reports
+from grader.cli.steps import decisions, grade_all, handed_in, own_files, prepare_task, write_reports
 from grader.cli.stored import Stored
 from grader.cli.table import print_table
 from grader.cli.terminal import (
@@ -61,6 +61,9 @@ def batch(
     isolation: IsolationOption = Isolated.strict,
     fresh: FreshOption = False,
     only: Annotated[list[str] | None, typer.Option(help="Grade this student alone; repeatable.", metavar="STUDENT")] = None,
+    roster: Annotated[
+        Path | None, typer.Option(help="Who is in the course: roster.csv with id, name, email, ...", metavar="FILE")
+    ] = None,
     standalone: Annotated[bool, typer.Option("--standalone", help="Each page as one file, for mail and LMS.")] = False,
     leaderboard: Annotated[
         bool, typer.Option("--leaderboard", help="Write leaderboard.html for students: pseudonyms and points.")
@@ -76,7 +79,7 @@ def batch(
     if leaderboard and not rules.feedback.class_comparison:
         raise UsageError(f"--leaderboard: {rubric} has feedback.class_comparison false; students may not see the class's points")
     found_device = device_of(device, rules)
-    uploads = _without_reports(intake.find(paths or [Path("submissions")]), out)
+    uploads = _without_reports(handed_in(paths or [Path("submissions")], roster, rules.attempts), out)
     chosen = _chosen(uploads, only)
     given = decisions(rubric, rules, [upload.student for upload in uploads])
     with Ledger(out) as ledger:
@@ -102,7 +105,7 @@ def batch(
             _recall([upload for upload in uploads if upload not in chosen], bench, ledger, record)
             for graded in grade_all(chosen, bench, workers, fresh, quiet, out):
                 ledger.record(graded, record)
-        stored = Stored.of(ledger, record, rules)
+        stored = Stored.of(ledger, record, rules, home_of(rubric))
         about = stored.about()
         write_reports(out, stored, about, home_of(rubric), quiet)
         with answering():

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from grader import rubric as rubrics
+from grader.attempts import student_of
 from grader.cli.options import DEFAULT_RUBRIC, QuietOption, RubricOption, home_of
 from grader.cli.steps import decisions, write_reports
 from grader.cli.stored import Stored
@@ -59,7 +60,8 @@ def remark(
             adjustments=decisions(rubric, rules, batch.students).to_json(),
             leaderboard=batch.leaderboard and rules.feedback.class_comparison,
         )
-        stored, earlier = Stored.of(ledger, again, rules), Stored.of(ledger, batch, before)
+        stored, earlier = (Stored.of(ledger, *one, home_of(rubric)) for one in ((again, rules), (batch, before)))
+        _refuse_attempts_that_were_not_run(stored, rubric, out)
         with answering():
             _print_moves(list(_moves(stored, earlier)), changed, before, rules, batch)
         write_reports(out, stored, stored.about(), home_of(rubric), quiet)
@@ -77,12 +79,27 @@ def _refuse_what_needs_a_run(changed: list[str], before: Rubric, after: Rubric, 
         )
 
 
+def _refuse_attempts_that_were_not_run(stored: Stored, rubric: Path, out: Path) -> None:
+    for graded in stored.graded(whole=False) if stored.rules.attempts != "newest" else ():
+        student, attempt = graded.upload.student, graded.upload.attempt
+        if attempt and stored.attempts[student] == student_of(student):  # an attempt under an id that has no number
+            raise UsageError(
+                f"{rubric}: attempts is {stored.rules.attempts}, but of {student!r} only the newest attempt ({attempt}) was run; "
+                "set it back, or run 'grade.py batch' again"
+            )
+
+
 def _moves(stored: Stored, earlier: Stored) -> Iterator[Move]:
     for graded in stored.graded(whole=False):
         student = graded.upload.student
-        old, new = (total(one.rules, graded, one.reference, one.adjustments.of(student)) for one in (earlier, stored))
+        another = earlier.attempts.get(student, stored.attempts[student]) != stored.attempts[student]
+        was = (earlier.one(student, whole=False) if another else None) or graded
+        old, new = (
+            total(one.rules, found, one.reference, one.adjustments.of(student))
+            for one, found in ((earlier, was), (stored, graded))
+        )
         if _differ(old.points, new.points):
-            yield Move(student, old.points, new.points, _why(old, new))
+            yield Move(student, old.points, new.points, "another attempt counts" if another else _why(old, new))
 
 
 def _differ(a: float | None, b: float | None) -> bool:

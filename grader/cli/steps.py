@@ -19,8 +19,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from grader import adjustments, pipeline, task
+from grader import adjustments, attempts, intake, pipeline, task
 from grader import batch as batches
+from grader import roster as rosters
 from grader.adjustments import Adjustments
 from grader.cli.options import home_of
 from grader.cli.stored import Stored
@@ -44,6 +45,19 @@ def decisions(rubric: Path, rules: Rubric, students: Sequence[str]) -> Adjustmen
     if strangers := found.unknown(students):
         tell(f"{rubric.with_name(adjustments.FILE)}: not in this batch: {shown(', '.join(strangers), 300)}", style="yellow")
     return found
+
+
+def handed_in(paths: Sequence[Path], roster: Path | None, which: str) -> list[Upload]:
+    """The uploads to grade: all that the paths name, by the roster if there is one, and of several attempts those that count."""
+    remarks: list[str] = []
+    uploads = intake.find(paths, remarks)
+    if roster:
+        uploads = rosters.enrol(uploads, rosters.load(roster, remarks), remarks)
+    if which == "newest":
+        uploads = attempts.newest(uploads)
+    for remark in remarks:
+        tell(shown(remark, 500))
+    return uploads
 
 
 def prepare_task(rules: Rubric, rubric: Path, quiet: bool) -> task.Task:
@@ -125,3 +139,4 @@ def write_reports(out: Path, stored: Stored, about: About, home: Path, quiet: bo
             pseudonym_key=task.pseudonym_key(home) if batch.leaderboard else None,
             on_written=lambda count: progress.update(row, completed=count),
         )
+    write.write_identities(out, stored.identities() if rules.anonymous else None)

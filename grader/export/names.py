@@ -71,7 +71,7 @@ def canvas_prefixes(source: str) -> Mapping[str, str]:
 
 def _lms_id(report: Report, lms: str) -> str:
     """The number in ``canvas:4711``, where the intake has recorded it."""
-    system, _, number = str(getattr(report, "lms_id", "")).partition(":")
+    system, _, number = str(report.lms_id).partition(":")
     return number if system == lms else ""
 
 

@@ -58,7 +58,7 @@ def concerns(lines: Sequence[Line], reference: Line | None, rubric: Rubric) -> l
             "same-file",
             "Identical files",
             "The uploads are the same, byte for byte.",
-            tuple(_alike([one.sha256 for one in lines], "the same upload")),
+            tuple(_same_file(lines)),
         ),
         Concern(
             "same-weights",
@@ -134,10 +134,11 @@ def _near_criterion(line: Line, criterion: ThresholdCriterion) -> Iterator[str]:
         )
 
 
-def _alike(digests: Sequence[str | None], words: str) -> Iterator[Finding]:
-    for places in _groups(digests):
-        sha256 = digests[places[0]] or ""
-        yield Finding(places, f"{words}, SHA-256 {sha256[:12]}…")
+def _same_file(lines: Sequence[Line]) -> Iterator[Finding]:
+    """Groups with the same upload, unless it is one submission of several people."""
+    for places in _groups([one.sha256 for one in lines]):
+        if len({lines[place].source for place in places}) > 1:
+            yield Finding(places, f"the same upload, SHA-256 {(lines[places[0]].sha256 or '')[:12]}…")
 
 
 def _same_weights(lines: Sequence[Line], reference: Line | None) -> Iterator[Finding]:

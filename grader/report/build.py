@@ -32,7 +32,7 @@ def report(graded: Graded, rubric: Rubric, reference: tuple[Outcome, ...] | None
 
     ``given`` is what a person has decided for this student.
     """
-    outcomes = graded.outcomes or (NO_OUTCOME,)
+    outcomes, person = graded.outcomes or (NO_OUTCOME,), graded.upload.person
     instances = [_instance(outcome, rubric) for outcome in outcomes]
     decisive = decisive_instance(instances)
     found = total(rubric, replace(graded, outcomes=outcomes), reference, given)
@@ -49,8 +49,13 @@ def report(graded: Graded, rubric: Rubric, reference: tuple[Outcome, ...] | None
     mean = means(rubric, outcomes) or {}
     return Report(
         student=clean(graded.upload.student, 5 * NAME),
-        name=one_line(graded.name or graded.upload.name, NAME),
-        email=one_line(graded.email, NAME),
+        name=one_line(graded.name or person.name or graded.upload.name, NAME),
+        email=one_line(graded.email or person.email, NAME),
+        section=one_line(person.section, NAME),
+        group=one_line(person.group, NAME),
+        lms_id=one_line(graded.upload.lms_id, NAME),
+        attempt=graded.upload.attempt,
+        commit=graded.upload.commit or None,
         source=one_line(graded.upload.source, 5 * NAME),
         sha256=graded.sha256,
         submitted_at=graded.upload.submitted_at,

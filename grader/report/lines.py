@@ -48,6 +48,7 @@ class Line:
     """One row of the class, with fields as in :class:`grader.report.schema.Report`."""
 
     student: str
+    source: str
     sha256: str | None
     verdict: Verdict
     message: str  # on one line
@@ -64,6 +65,7 @@ class Line:
     def of(cls, report: Report) -> Self:
         return cls(
             report.student,
+            report.source,
             report.sha256,
             report.verdict,
             one_line(report.message, MESSAGE),

@@ -88,6 +88,11 @@ class Report(Part):
     student: str = Field(description="file-system-safe id, unique in the batch")
     name: str = Field(description="name from the roster, else the submission's name on disk")
     email: str = Field(description="from the roster, else empty")
+    section: str = Field(description="from the roster, for the instructor; a student sees none")
+    group: str = Field(description="from the roster, for the instructor; a student sees none")
+    lms_id: str = Field(description='such as "canvas:12345" or "moodle:678", for the instructor; a student sees none')
+    attempt: Annotated[int, Field(ge=1)] | None = Field(description="1 is the oldest; null where there is one only")
+    commit: str | None = Field(description="that a git clone had checked out, in hexadecimal")
     source: str = Field(description="path as given; a student sees its last part")
     sha256: str | None = Field(description="of the uploaded bytes, in hexadecimal; null where they could not be read")
     submitted_at: str | None

@@ -56,6 +56,9 @@ def student_view(report: Report, rubric: Rubric) -> Report:
     return report.model_copy(
         update={
             "source": PurePath(report.source).name,  # the folders above it are the instructor's
+            "section": "",
+            "group": "",
+            "lms_id": "",
             "stage": decisive.stage,
             "message": _message(decisive),
             "raw_points": _coarse(report.raw_points, rubric, 3, step),

@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from grader.errors import GraderError
-from grader.report import csv
+from grader.report import anonymous, csv
 from grader.report.charts import SHIPPED
 from grader.report.class_page import details_pages, index_page
 from grader.report.html import STYLE
@@ -91,6 +91,15 @@ def _write_class(
     write_pieces(out / "grades.json", grades_json(about, reports))
 
 
+def write_identities(out: Path, lines: Iterable[str] | None) -> None:
+    """Write identities.csv, which nobody but its owner may read; or take away that of a batch that was marked blind before."""
+    path = out / anonymous.FILE
+    if lines is None:
+        _remove([path])
+    else:
+        write_pieces(path, lines, mode=0o600)
+
+
 def write_calibration(
     out: Path, found: Calibration, rubric: Rubric, pictures: Pictures, points: Sequence[float], reference: str
 ) -> None:
@@ -127,13 +136,14 @@ def write_text(path: Path, text: str) -> None:
     write_pieces(path, [text])
 
 
-def write_pieces(path: Path, pieces: Iterable[str]) -> None:
-    """The same for a text that comes in pieces."""
+def write_pieces(path: Path, pieces: Iterable[str], mode: int = 0o666) -> None:
+    """The same for a text that comes in pieces. ``mode`` is the file's, less the process's umask."""
     temporary = path.with_name(f".{path.name}.tmp")  # a fixed name: what a killed grader leaves, the next one overwrites
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with temporary.open("wb") as file:
+            temporary.unlink(missing_ok=True)
+            with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as file:
                 file.writelines(piece.encode("utf-8") for piece in pieces)
             os.replace(temporary, path)
         except BaseException:

@@ -21,7 +21,7 @@ OWNERS = {
     "sqlite3": {"grader.ledger"},
     "jinja2": {"grader.report.html"},
     "nbformat": set(),  # the tests alone: it expands hostile notebooks without bounds
-    "typer": {"grader.cli.options", "grader.cli.grading", "grader.cli.ladder", "grader.cli.program"},
+    "typer": {f"grader.cli.{name}" for name in ("options", "checking", "grading", "ladder", "program")},
     "rich": {"grader.cli.terminal", "grader.cli.steps"},
     "safetensors": {"grader.task", "grader.owndata"},
 }

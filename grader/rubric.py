@@ -231,6 +231,11 @@ def _json(found: dict[Any, Any], where: str) -> str:
     return text
 
 
+def to_yaml(rubric: Rubric) -> str:
+    """The rubric with every key spelled out, as a file that ``load`` reads to the same meaning."""
+    return str(yaml.safe_dump(rubric.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
+
+
 def judge(rubric: Rubric, outcomes: tuple[Outcome, ...], reference: tuple[Outcome, ...] | None) -> tuple[Mark, ...]:
     """The marks of all criteria. ``reference`` holds the reference solution's outcomes, or None while it is judged itself."""
     found = means(rubric, outcomes)

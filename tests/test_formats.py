@@ -12,10 +12,12 @@ from xml.etree import ElementTree
 
 import pytest
 from conftest import ROOT, rubric_file, run_program
+from machine import obeyed
 
 from grader.records import Failure, Graded, Isolation, LayerCount, Measurement, Outcome, Upload
-from grader.report import build, github, gitlab, gradescope
+from grader.report import build, github, gitlab, gradescope, schema
 from grader.report.checked import Checked
+from grader.report.github_batch import batch_annotations, batch_summary
 from grader.report.junit import junit
 from grader.report.schema import to_json
 from grader.report.summary import official_run, summary
@@ -53,21 +55,6 @@ def checked(outcome: Outcome, rubric: Rubric = PLAIN, **more: Any) -> Checked:
     upload = Upload("ada", "prune.py", "prune.py", Path("prune.py"), "2026-05-01T12:00:00+02:00")
     report = build.report(Graded(upload, "cd" * 32, (outcome,), notes=(HOSTILE,)), rubric, None)
     return Checked(report, rubric, ISOLATION, **({"entry": "prune.py"} | more))
-
-
-def obeyed(printed: str) -> list[tuple[str, str, str]]:
-    """(command, properties, data) of what GitHub's runner would take from a step's output, as its parsers do."""
-    found: list[tuple[str, str, str]] = []
-    token = ""
-    for line in re.split(r"\r\n|\r|\n", printed):
-        newer, older = re.match(r"::([^: ]+) ?(.*?)::(.*)", line.strip()), re.search(r"##\[(\w[^\] ]*) ?([^\]]*)\](.*)", line)
-        if token:
-            token = "" if newer and newer[1] == token else token
-        elif newer and newer[1] == "stop-commands":
-            token = newer[3]
-        elif command := newer or older:
-            found.append((command[1], command[2], command[3]))
-    return found
 
 
 def test_the_tests_own_runner_obeys_what_a_submission_prints() -> None:
@@ -306,3 +293,29 @@ def test_wrong_words_about_formats_are_refused(arguments: tuple[str, ...], sente
     done = run_program("check", MAGNITUDE, *arguments, home=home)
     assert (done.returncode, done.stdout) == (2, "")
     assert sentence in done.stderr
+
+
+# A batch in a job
+
+
+def a_batch(count: int, owed: int) -> schema.Grades:
+    ours = Outcome("public", None, Failure("not_graded", "evaluate", "::error::x | y\n##[z]"))
+    outcomes = [measured()] * count + [ours] * owed
+    uploads = [Upload(f"s{n:03}", "prune.py", "prune.py", Path("prune.py")) for n in range(count + owed)]
+    reports = [build.report(Graded(upload, None, (one,)), PLAIN, None) for upload, one in zip(uploads, outcomes, strict=True)]
+    return build.grades(reports, PLAIN, "ef" * 32, ISOLATION, {}, None)
+
+
+def test_ten_annotations_name_who_waits_and_how_many_more_do() -> None:
+    assert batch_annotations(a_batch(3, 0)) == []
+    lines = batch_annotations(a_batch(0, 40))
+    assert len(lines) == 10 and "and 31 more" in lines[-1]
+    assert {command for command, _, _ in obeyed("\n".join(lines))} == {"error"}
+
+
+@pytest.mark.parametrize("room", [100, 2_000, 1 << 20])
+def test_the_summary_of_a_batch_fits(room: int) -> None:
+    text = batch_summary(a_batch(60, 2), room)
+    assert len(text.encode()) <= room
+    assert bool(text) == (room > 100) and ("more do not fit" in text) == (room == 2_000)
+    assert room != 1 << 20 or "::error::x &#124; y ##&#91;z]" in text

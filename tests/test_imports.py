@@ -21,7 +21,7 @@ OWNERS = {
     "sqlite3": {"grader.ledger"},
     "jinja2": {"grader.report.html"},
     "nbformat": set(),  # the tests alone: it expands hostile notebooks without bounds
-    "typer": {f"grader.cli.{name}" for name in ("options", "checking", "grading", "ladder", "program")},
+    "typer": {f"grader.cli.{name}" for name in ("options", "checking", "grading", "kits", "ladder", "program")},
     "rich": {"grader.cli.terminal", "grader.cli.steps"},
     "safetensors": {"grader.task", "grader.owndata"},
 }

@@ -238,21 +238,8 @@ def _written(checked: Checked, form: Format) -> str:
 def _tell_github(checked: Checked, environment: Mapping[str, str]) -> None:
     """What GitHub reads from files: the step's summary and outputs, and Classroom 50's result, where its variables are set."""
     if summary_file := environment.get("GITHUB_STEP_SUMMARY"):
-        room = github.SUMMARY_BYTES - _size(summary_file)
-        _append(summary_file, github.step_summary(checked, room))
+        github.append_summary(summary_file, lambda room: github.step_summary(checked, room))
     if output_file := environment.get("GITHUB_OUTPUT"):
-        _append(output_file, github.outputs(checked))
+        github.append(output_file, github.outputs(checked))
     if environment.get("CLASSROOM") and environment.get("ASSIGNMENT"):
         write_text(Path("result.json"), github.classroom_result(checked, environment))
-
-
-def _size(path: str) -> int:
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return 0
-
-
-def _append(path: str, text: str) -> None:
-    with open(path, "a", encoding="utf-8", newline="\n") as file:
-        file.write(text)

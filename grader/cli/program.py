@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import grader
-from grader.cli import checking, diagnosis, grading, ladder
+from grader.cli import checking, diagnosis, grading, kits, ladder
 from grader.cli.terminal import DONE, FAILED, USAGE, Stopped, answering, lead_nowhere
 from grader.errors import GraderError, UsageError
 from grader.report import text
@@ -28,7 +28,7 @@ app = typer.Typer(
     help="Grades neural-network pruning: each [bold]prune(model)[/bold] runs confined, its weights are scored on hidden data.",
     epilog="Without a command, 'batch' is meant: 'grade.py' grades submissions/, 'grade.py FOLDER' grades FOLDER.",
 )
-for command in (grading.batch, checking.check, ladder.calibrate, ladder.sweep, grading.init, diagnosis.doctor):
+for command in (grading.batch, checking.check, ladder.calibrate, ladder.sweep, grading.init, diagnosis.doctor, kits.kit):
     app.command()(command)
 
 

@@ -8,7 +8,8 @@ Sources: docs.github.com, "Workflow commands for GitHub Actions"; the wiki of Cl
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import Literal
@@ -26,7 +27,9 @@ MESSAGE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Annotation:
+class Annotation:
+    """One workflow command that is shown at a line of a file, or at the step."""
+
     level: Literal["error", "warning", "notice"]
     title: str
     message: str
@@ -49,18 +52,18 @@ def annotation_lines(checked: Checked) -> list[str]:
     return [str(one) for one in list(_annotations(checked))[:MOST_ANNOTATIONS]]
 
 
-def _annotations(checked: Checked) -> Iterator[_Annotation]:
+def _annotations(checked: Checked) -> Iterator[Annotation]:
     report, instance, file = checked.report, checked.instance, checked.entry or ""
     if report.verdict == "graded":
-        yield _Annotation("error" if checked.shortfall else "notice", checked.headline, checked.shortfall or checked.reason, file)
+        yield Annotation("error" if checked.shortfall else "notice", checked.headline, checked.shortfall or checked.reason, file)
     else:
         title = f"{report.verdict}: {explain(report.verdict, checked.rubric).title.lower()}"
-        yield _Annotation("error", title, inert(report.message)[:MESSAGE] or title, file, instance.line)
+        yield Annotation("error", title, inert(report.message)[:MESSAGE] or title, file, instance.line)
     for mark in report.marks:
         if not mark.pending and mark.points is not None and mark.points < mark.max_points:
-            yield _Annotation("notice", f"criterion {mark.criterion}", mark.reason, file)
+            yield Annotation("notice", f"criterion {mark.criterion}", mark.reason, file)
     for note in (*report.notes, *instance.notes):
-        yield _Annotation("warning", "note", inert(note)[:MESSAGE], file)
+        yield Annotation("warning", "note", inert(note)[:MESSAGE], file)
 
 
 def _data(text: str) -> str:
@@ -124,16 +127,27 @@ def _html(text: str) -> str:
 
 
 def _row(mark: MarkReport) -> str:
-    cells = (_cell(mark.criterion), _points(mark.points), points_text(mark.max_points), _cell(mark.reason))
+    cells = (cell(mark.criterion), points_cell(mark.points), points_text(mark.max_points), cell(mark.reason))
     return f"| {' | '.join(cells)} |\n"
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     return _html(one_line(text, 300)).replace("|", "&#124;").replace("`", "&#96;").replace("*", "&#42;").replace("[", "&#91;")
 
 
-def _points(value: float | None) -> str:
+def points_cell(value: float | None) -> str:
     return "–" if value is None else points_text(value)
+
+
+def append_summary(path: str, write: Callable[[int], str]) -> None:
+    """Append to the file of $GITHUB_STEP_SUMMARY what ``write`` makes of the room that is left in it, in bytes."""
+    taken = os.stat(path).st_size if os.path.exists(path) else 0
+    append(path, write(SUMMARY_BYTES - taken))
+
+
+def append(path: str, text: str) -> None:
+    with open(path, "a", encoding="utf-8", newline="\n") as file:
+        file.write(text)
 
 
 def outputs(checked: Checked) -> str:

@@ -182,11 +182,19 @@ def test_outputs_are_one_line_each() -> None:
 
 
 def test_classroom_gets_whole_numbers_and_the_commits_time() -> None:
-    given = {"CLASSROOM": "dl", "ASSIGNMENT": "prune", "USERNAME": "ada", "SUBMISSION_TAG": "submit/x"}
+    given = {
+        "CLASSROOM": "dl",
+        "ASSIGNMENT": "prune",
+        "USERNAME": "ada",
+        "SUBMISSION_TAG": "submit/x",
+        "COMMIT_URL": "https://x/c",
+    }
     found = json.loads(github.classroom_result(checked(measured(), RUBRIC), given))
     assert found["schema"] == "classroom50/result/v1"
     assert (found["owner"], found["classroom"], found["submission"]) == ("ada", "dl", "submit/x")
-    assert (found["score"], found["max-score"], found["datetime"]) == (148, 300, "2026-05-01T12:00:00+02:00")
+    assert (found["score"], found["max-score"], found["datetime"]) == (148, 300, "2026-05-01T10:00:00Z")
+    assert (found["commit"], found["review"]) == ("https://x/c", "https://x/c")
+    assert sum(test["score"] for test in found["tests"]) == found["score"]
     assert all(type(test[key]) is int for test in found["tests"] for key in ("score", "max-score"))
     assert [test["max-score"] for test in found["tests"]] == [150, 50, 100]
 
@@ -254,7 +262,7 @@ def test_a_github_step_prints_annotations_and_writes_its_files(repository: Path,
     ((command, properties, _),) = obeyed(done.stdout)
     assert command == "error" and properties.startswith(f"file={repository}/solution.py,line=3,")
     assert "raised" in (tmp_path / "summary").read_text() and "verdict=raised\n" in (tmp_path / "output").read_text()
-    assert json.loads((tmp_path / "result.json").read_text())["datetime"] == "2026-05-01T12:00:00+00:00"
+    assert json.loads((tmp_path / "result.json").read_text())["datetime"] == "2026-05-01T12:00:00Z"
 
 
 def test_one_check_writes_report_page_and_metrics(home: Path, tmp_path: Path) -> None:

@@ -201,7 +201,7 @@ def _write_files(checked: Checked, result: _Result, junit_file: Path | None, htm
     if html:
         ladder = load_ladder(task.reference_folder(), checked.rubric)
         beside = around(result.grades, checked.rubric, None, ladder)
-        view = checked.report.model_copy(update={"source": Path(checked.report.source).name})
+        view = checked.report.model_copy(update={"source": Path(checked.report.source).name or "."})
         picture = result.graded.outcomes[0].picture
         write_text(html, student_page(view, result.grades, checked.rubric, None, picture=picture, beside=beside))
 
@@ -241,5 +241,6 @@ def _tell_github(checked: Checked, environment: Mapping[str, str]) -> None:
         github.append_summary(summary_file, lambda room: github.step_summary(checked, room))
     if output_file := environment.get("GITHUB_OUTPUT"):
         github.append(output_file, github.outputs(checked))
-    if environment.get("CLASSROOM") and environment.get("ASSIGNMENT"):
+    owed = checked.report.verdict == "not_graded"  # no result at all then: Classroom 50 would take it for a grade
+    if environment.get("CLASSROOM") and environment.get("ASSIGNMENT") and not owed:
         write_text(Path("result.json"), github.classroom_result(checked, environment))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def github(public: PublicTask) -> dict[str, Member]:
     """Two repositories: the one that each student gets, and the instructor's own, which grades them all."""
     folder = "submission/.github/prunegrade"
     submission = {
-        "submission/.github/workflows/check.yml": _file("github/check.yml"),
+        "submission/.github/workflows/check.yml": _for_this_python("github/check.yml"),
         "submission/prune.py": _file("student/prune.py"),
         **{f"{folder}/{name}": member for name, member in _grader(public).items()},
     }
@@ -73,7 +74,7 @@ def github(public: PublicTask) -> dict[str, Member]:
 
 def gitlab(public: PublicTask) -> dict[str, Member]:
     grader = {f".gitlab/prunegrade/{name}": member for name, member in _grader(public).items()}
-    own = {".gitlab-ci.yml": _file("gitlab/.gitlab-ci.yml"), "README.md": _file("gitlab/README.md")}
+    own = {".gitlab-ci.yml": _for_this_python("gitlab/.gitlab-ci.yml"), "README.md": _file("gitlab/README.md")}
     return own | grader | {"prune.py": _file("student/prune.py")}
 
 
@@ -104,6 +105,11 @@ def build(
     else:
         members = KITS[kind](public)
     return _without_secret(pack(members), home)
+
+
+def _for_this_python(name: str) -> Member:
+    """A job with the Python that the versions of ``constraints.txt`` are known to work with: the one that runs here."""
+    return Member(_file(name).data.replace(b"3.12", b"%d.%d" % sys.version_info[:2]))
 
 
 def _file(name: str, executable: bool = False) -> Member:

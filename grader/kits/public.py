@@ -32,6 +32,7 @@ def public_task(rules: Rubric, rubric_dir: Path, home: Path, progress: task.Prog
 
     Raises UsageError for own data that can't be read.
     """
+    rules = rules.model_copy(update={"device": "auto"})  # of whoever uses the kit
     instance = task.public(rules, rubric_dir, home, progress)
     model = owndata.model_bytes(instance.model)
     if rules.task.files:

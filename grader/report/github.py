@@ -7,6 +7,7 @@ Sources: docs.github.com, "Workflow commands for GitHub Actions"; the wiki of Cl
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -183,10 +184,12 @@ CLASSROOM = {
 def classroom_result(checked: Checked, environment: Mapping[str, str]) -> str:
     """result.json of Classroom 50: points in hundredths, because scores are whole numbers there.
 
-    ``datetime`` is that of the commit, so that grading again changes nothing; it is missing where nobody named it.
+    ``datetime`` is that of the commit, so that grading again changes nothing, and the time of grading where nobody named it.
+    The score is the sum of the tests', less lateness.
     """
     report = checked.report
-    given = {**environment, "OWNER": environment.get("OWNER") or environment.get("USERNAME", "")}
+    otherwise = {"OWNER": environment.get("USERNAME", ""), "REVIEW_URL": environment.get("COMMIT_URL", "")}
+    given = otherwise | {name: value for name, value in environment.items() if value}
     about = {field: given[name] for name, field in CLASSROOM.items() if given.get(name)}
     about.setdefault("assignment_type", "individual")
     earned = sum(one.points or 0.0 for one in report.instances) / len(report.instances)
@@ -198,8 +201,16 @@ def classroom_result(checked: Checked, environment: Mapping[str, str]) -> str:
         {"test-name": name, "passed": passed, "score": round(points * SCALE), "max-score": round(most * SCALE), "message": reason}
         for name, passed, points, most, reason in scored
     ]
-    when = {"datetime": report.submitted_at} if report.submitted_at else {}
-    graded = {"graded_at": report.graded_at} if report.graded_at else {}
-    totals = {"score": round((report.points or 0.0) * SCALE), "max-score": round(report.max_points * SCALE)}
-    result = {"schema": "classroom50/result/v1", **about, **when, **graded, **totals, "tests": tests}
+    points_in_all = sum(round(points * SCALE) for _, _, points, _, _ in scored) - round(report.late_penalty * SCALE)
+    totals = {"score": max(0, points_in_all), "max-score": sum(round(most * SCALE) for _, _, _, most, _ in scored)}
+    times = {"datetime": _utc(report.submitted_at or report.graded_at), "graded_at": _utc(report.graded_at)}
+    known = {name: value for name, value in times.items() if value}
+    result = {"schema": "classroom50/result/v1", **about, **known, **totals, "tests": tests}
     return json.dumps(result, indent=2, ensure_ascii=False) + "\n"
+
+
+def _utc(moment: str | None) -> str:
+    """A moment of a report as Classroom 50 writes them: UTC, to the second."""
+    if not moment:
+        return ""
+    return datetime.datetime.fromisoformat(moment).astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -25,15 +25,15 @@ setup: $(ENV)/.ready
 $(ENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and "Python 3.11 or newer is needed, this is %d.%d: make PYTHON=python3.12 ..." % v[:2])'
 	@test -x $(RUN) || $(PYTHON) -m venv $(ENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[packages,test]'
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[packages,kit,test]'
 	@touch $@
 
 $(ENV)/.browser: $(ENV)/.ready
-	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[packages,test,browser]'
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[packages,kit,test,browser]'
 	@touch $@
 
 $(ENV)/.lint: $(ENV)/.ready
-	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[packages,test,lint]'
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[packages,kit,test,lint]'
 	@touch $@
 
 clean:

@@ -21,9 +21,10 @@ The modules, in the order in which a submission meets them:
 - ``pipeline``  ``grade()``: the whole path on one screen
 - ``ledger``    every outcome once, on disk, before it is shown
 - ``batch``     many submissions over several workers
-- ``report``    JSON, HTML and CSV from measurements and marks
+- ``report``    JSON, HTML, CSV and what CI and Gradescope read, from measurements and marks
 - ``export``    grades and reports into Canvas's and Moodle's own files
 - ``similarity`` what submissions have in common, for the instructor's eyes
+- ``kits``      zips for students, Gradescope, GitHub and GitLab: the grader without anything hidden
 """
 
 __version__ = "0.1.0"

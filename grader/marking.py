@@ -48,7 +48,8 @@ def total(rubric: Rubric, graded: Graded, reference: tuple[Outcome, ...] | None,
     return Total(
         scale,
         tuple(_by_hand(mark, given) for mark in judge(rubric, graded.outcomes, reference)),
-        _late(rubric, graded, given) if reference and graded.verdict != "missing" else None,
+        # Without a time nobody is late, and the reference, which has none, is not even told so.
+        _late(rubric, graded, given) if (reference or graded.upload.submitted_at) and graded.verdict != "missing" else None,
         rubric.max_points if rubric.late and rubric.late.of == "maximum" else None,
         next((one for one in reversed(given) if one.points is not None and one.criterion is None), None),
     )

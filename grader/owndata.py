@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import safetensors
+import safetensors.numpy
 from numpy.typing import NDArray
 
 from grader.errors import UsageError
@@ -35,6 +36,16 @@ def read_model(path: Path) -> dict[str, Float32]:
     """The four parameters as float32 by name, in model order, from an .npz or .safetensors file."""
     found = _read(path, tuple(PARAMETER_SHAPES))
     return {name: _checked(path, name, found[name], shape) for name, shape in PARAMETER_SHAPES.items()}
+
+
+def split_bytes(inputs: Float32, targets: Float32) -> bytes:
+    """A .safetensors file that ``read_split`` reads: inputs (n, 128) as X, targets (n, 10) as Y."""
+    return safetensors.numpy.save({"X": np.ascontiguousarray(inputs), "Y": np.ascontiguousarray(targets)})
+
+
+def model_bytes(model: Mapping[str, Float32]) -> bytes:
+    """A .safetensors file that ``read_model`` reads."""
+    return safetensors.numpy.save({name: np.ascontiguousarray(model[name]) for name in PARAMETER_SHAPES})
 
 
 def _read(path: Path, names: Sequence[str]) -> dict[str, Any]:

@@ -232,6 +232,11 @@ def parse(found: dict[Any, Any], where: str) -> Rubric:
     return yamlfile.checked(found, Rubric, where, "the rubric")
 
 
+def to_yaml(rubric: Rubric) -> str:
+    """The rubric with every key spelled out, as a file that ``load`` reads to the same meaning."""
+    return yamlfile.written(rubric.model_dump(mode="json"))
+
+
 NEEDS_A_RUN = ("task", "instances", "limits", "allow")  # what of a rubric no stored measurement can answer
 
 

@@ -108,6 +108,14 @@ def public(rubric: Rubric, rubric_dir: Path, home: Path, progress: Progress = la
     return _instance("public", _public_arrays(_public_seed(rubric), home, progress))
 
 
+def public_cache(rubric: Rubric, home: Path, progress: Progress = lambda name, done: None) -> tuple[str, bytes] | None:
+    """The cache entry of a public model that is not shipped, so that others have the same: (path below ``home``, bytes)."""
+    seed = rubric.task.public_seed
+    if seed is None or seed == SHIPPED_SEED:
+        return None
+    return _public_entry(seed, None), _entry_bytes(_public_arrays(seed, home, progress))
+
+
 def reference_folder() -> Path:
     """Where the reference solution, the ladder and the shipped model lie: in a checkout, else in the installed package."""
     checkout = Path(__file__).parent.parent / "reference"
@@ -143,12 +151,17 @@ def _public_seed(rubric: Rubric) -> int:
 def _public_arrays(seed: int, home: Path, progress: Progress) -> _Sealed:
     """Training and validation split and the model of the public seed; cached where ``home`` can be written."""
     model = shipped_model() if seed == SHIPPED_SEED else None
-    key = _hash(generator.VERSION, str(seed), *(_seal(model).digests.values() if model else ()))[:16]
 
     def build() -> Arrays:
         return _build(seed, model, lambda done: progress("public", done))
 
-    return _cached(home / "public" / f"public-{key}.safetensors", build, required=False)
+    return _cached(home / _public_entry(seed, model), build, required=False)
+
+
+def _public_entry(seed: int, model: Arrays | None) -> str:
+    """Where the public instance is cached, below ``home``."""
+    key = _hash(generator.VERSION, str(seed), *(_seal(model).digests.values() if model else ()))[:16]
+    return f"public/public-{key}.safetensors"
 
 
 def _public_with_hidden(seed: int, secret: bytes, home: Path, progress: Progress) -> Instance:
@@ -356,6 +369,12 @@ def _cached(path: Path, build: Callable[[], Arrays], required: bool = True) -> _
     return built
 
 
+def _entry_bytes(sealed: _Sealed) -> bytes:
+    # One value: with several, their order and so the file's bytes would differ from run to run.
+    written: bytes = safetensors.numpy.save(sealed.arrays, {"digests": json.dumps(sealed.digests, sort_keys=True)})
+    return written
+
+
 def _read_entry(path: Path) -> _Sealed | None:
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
@@ -372,8 +391,7 @@ def _write_entry(path: Path, sealed: _Sealed) -> None:
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".part")  # mode 0600
     try:
         with os.fdopen(descriptor, "wb") as file:
-            # One value: with several, their order and so the file's bytes would differ from run to run.
-            file.write(safetensors.numpy.save(sealed.arrays, {"digests": json.dumps(sealed.digests, sort_keys=True)}))
+            file.write(_entry_bytes(sealed))
             file.flush()
             os.fsync(descriptor)
         os.replace(temporary, path)

@@ -50,6 +50,11 @@ def read(path: Path, advice: str) -> Any:
         raise UsageError(f"{path}: {'nested too deeply' if isinstance(error, RecursionError) else reason}") from None
 
 
+def written(values: Any) -> str:
+    """Plain values as YAML, in their order."""
+    return str(yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+
+
 def checked(found: Any, model: type[Checked], where: str, name: str) -> Checked:
     """The values as a ``model``, which a message calls ``name``. Raises UsageError: key, what was expected, what came."""
     try:

@@ -29,6 +29,20 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "home"
 
 
+@pytest.fixture(scope="session")
+def kits(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, bytes]:
+    """Every kit, and "hidden": Gradescope's with hidden samples, all for a task with one hidden instance."""
+    from machine import HIDDEN
+
+    from grader import rubric as rubrics
+    from grader.kits import build
+
+    folder = tmp_path_factory.mktemp("kits")
+    rules = rubrics.load(rubric_file(folder, instances={"hidden": 1}))
+    found = {kind: build.build(kind, rules, folder, home) for kind in ("student", "gradescope", "github", "gitlab")}
+    return found | {"hidden": build.build("gradescope", rules, folder, home, hidden=HIDDEN)}
+
+
 def rubric_file(folder: Path, **changes: Any) -> Path:
     """Write ``folder/rubric.yaml`` with small limits and no hidden instance. A change updates its section, or replaces it.
 

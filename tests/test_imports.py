@@ -24,13 +24,8 @@ OWNERS = {
     "jinja2": {"grader.report.html"},
     "nbformat": set(),  # the tests alone: it expands hostile notebooks without bounds
     "typer": {
-        "grader.cli.options",
-        "grader.cli.grading",
-        "grader.cli.ladder",
-        "grader.cli.program",
-        "grader.cli.remarking",
-        "grader.cli.exporting",
-        "grader.cli.similarity",
+        f"grader.cli.{name}"
+        for name in ("options", "checking", "grading", "kits", "ladder", "program", "remarking", "exporting", "similarity")
     },
     "pygments": {"grader.similarity.tokens"},
     "rich": {"grader.cli.terminal", "grader.cli.steps", "grader.cli.similarity"},

@@ -2,7 +2,10 @@
 
 - ``terminal``   what is printed and how: untrusted text made visible, progress, JSON, streams that nobody reads
 - ``options``    what several commands take
-- ``grading``    batch, check and init
+- ``grading``    batch and init
+- ``checking``   check, in all its formats
+- ``kits``       kit
+- ``ci``         what a batch has found, for the GitHub job that ran it
 - ``diagnosis``  doctor
 - ``ladder``     calibrate and sweep
 - ``exporting``  export

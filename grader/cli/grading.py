@@ -1,8 +1,7 @@
-"""The commands that grade: batch, check and init."""
+"""The commands of instructors that grade: batch and init."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,7 @@ from typing import Annotated
 import typer
 
 from grader import batch as batches
-from grader import intake, pipeline, task
+from grader import pipeline
 from grader import rubric as rubrics
 from grader.cli.options import (
     DEFAULT_RUBRIC,
@@ -19,8 +18,6 @@ from grader.cli.options import (
     Isolated,
     IsolationOption,
     JsonOption,
-    Practice,
-    PracticeOption,
     QuietOption,
     RubricOption,
     WorkersOption,
@@ -31,21 +28,16 @@ from grader.cli.steps import decisions, grade_all, handed_in, own_files, prepare
 from grader.cli.stored import Stored
 from grader.cli.table import print_table
 from grader.cli.terminal import (
-    BELOW,
     FAILED,
     answering,
-    building,
     print_json,
     shown,
     tell,
-    waiting,
 )
 from grader.errors import UsageError
 from grader.ledger import REFERENCE, Ledger
-from grader.records import Batch, Isolation, Upload
-from grader.report import advice, build, text
-from grader.report.schema import Report, grades_json, to_json
-from grader.rubric import Rubric
+from grader.records import Batch, Upload
+from grader.report.schema import grades_json
 
 
 def batch(
@@ -121,45 +113,6 @@ def batch(
         raise SystemExit(FAILED)
 
 
-def check(
-    path: Annotated[Path, typer.Argument(help="One submission: a file, a folder or a zip.")],
-    rubric: RubricOption = DEFAULT_RUBRIC,
-    device: DeviceOption = None,
-    isolation: PracticeOption = Practice.best,
-    min_points: Annotated[float, typer.Option(help="Exit with 1 below so many points.")] = 0.0,
-    quiet: QuietOption = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Check one submission on the public validation data: the same path and limits as the official run.
-
-    Example: grade.py check my_prune.py
-    """
-    if not math.isfinite(min_points):
-        raise UsageError(f"--min-points {min_points}: expected a finite number")
-    rules = Rubric() if rubric == DEFAULT_RUBRIC and not rubric.exists() else rubrics.load(rubric)
-    found_device = device_of(device, rules)
-    uploads = intake.find([path])
-    if len(uploads) != 1:
-        raise UsageError(f"{path}: holds {len(uploads)} submissions, expected one; use 'grade.py batch {path}' for several")
-    with building(quiet) as progress:
-        instance = task.public(rules, rubric.absolute().parent, home_of(rubric), progress)
-    forbidden = (home_of(rubric),)
-    with batches.open_bench(rules, [instance], isolation=isolation, device=found_device, forbidden=forbidden) as bench:
-        with waiting(f"running {uploads[0].name}", quiet):
-            graded = pipeline.grade(uploads[0], bench)
-        report = build.report(graded, rules, None)
-        level = bench.sandbox.isolation
-    with answering():
-        if as_json:
-            print_json(to_json(report))
-        else:
-            _print_check(report, rules, level)
-    if report.verdict == "not_graded":
-        raise SystemExit(FAILED)
-    if report.verdict != "graded" or (report.points or 0.0) < min_points:
-        raise SystemExit(BELOW)
-
-
 def init(
     rubric: RubricOption = DEFAULT_RUBRIC,
     quiet: QuietOption = False,
@@ -210,26 +163,3 @@ def _recall(uploads: Sequence[Upload], bench: pipeline.Bench, ledger: Ledger, re
             owed += 1
     if owed:
         tell(f"{owed} more submissions have no results yet; run without --only to grade them")
-
-
-def _print_check(report: Report, rules: Rubric, isolation: Isolation) -> None:
-    points = "-" if report.points is None else f"{report.points:.3f}"
-    print(f"{report.verdict}: {points} of {report.max_points:g} points on the public validation data")
-    if report.verdict == "graded":
-        print(f"sparsity {report.sparsity:.4f}, error {report.mse:.4g}, score {report.score:.4f}")
-        print(advice.what_limits(report, rules))
-    else:
-        print(shown(report.message, 4_000))
-        if report.instances[0].traceback:
-            print(text.clean(report.instances[0].traceback, 8_000))
-    for note in (*report.notes, *report.instances[0].notes):
-        print(f"note: {shown(note, 500)}")
-    if report.log:
-        print("--- what it printed ---")
-        print(text.clean(report.log, 8_000).rstrip())
-        print("-----------------------")
-    if not isolation.layers:
-        print("isolation none: nothing kept this code from your files; the result is practice, the official run is confined")
-    elif isolation.missing:
-        lacking = "; ".join(f"{layer}: {shown(why, 200)}" for layer, why in isolation.missing.items())
-        print(f"isolation {isolation.level} ({lacking})")

@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import grader
-from grader.cli import diagnosis, exporting, grading, ladder, remarking, similarity
+from grader.cli import checking, diagnosis, exporting, grading, kits, ladder, remarking, similarity
 from grader.cli.terminal import DONE, FAILED, USAGE, Stopped, answering, lead_nowhere
 from grader.errors import GraderError, UsageError
 from grader.report import text
@@ -28,8 +28,18 @@ app = typer.Typer(
     help="Grades neural-network pruning: each [bold]prune(model)[/bold] runs confined, its weights are scored on hidden data.",
     epilog="Without a command, 'batch' is meant: 'grade.py' grades submissions/, 'grade.py FOLDER' grades FOLDER.",
 )
-commands = (grading.batch, grading.check, remarking.remark, ladder.calibrate, ladder.sweep, grading.init, diagnosis.doctor)
-for command in (*commands, exporting.export, similarity.similarity):
+for command in (
+    grading.batch,
+    checking.check,
+    remarking.remark,
+    ladder.calibrate,
+    ladder.sweep,
+    grading.init,
+    diagnosis.doctor,
+    kits.kit,
+    exporting.export,
+    similarity.similarity,
+):
     app.command()(command)
 
 

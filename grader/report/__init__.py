@@ -6,6 +6,7 @@
 - ``student``  a report -> what its student may see: the only way from hidden instances to students
 - ``advice``   verdicts in plain words, and what limits the points
 - ``csv``      gradebook.csv
+- ``checked``  a self-check as ``summary`` (text), ``junit``, ``gitlab``, ``github`` and ``gradescope`` write it
 - ``html``     the pages
 - ``write``    all files of a batch, each written at once or not at all
 """

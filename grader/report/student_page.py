@@ -74,7 +74,7 @@ def around(
         reference_layers=_layer_shares(public) if public else {},
         reference_picture=reference,
         reference_samples=_Samples.of(reference) if reference else None,
-        rungs=_rungs(ladder, rubric) if ladder else (),
+        rungs=rungs_of(ladder, rubric) if ladder else (),
         crowd=_crowd(lines, rubric) if rubric.feedback.class_comparison else (),
     )
 
@@ -112,7 +112,7 @@ def student_page(
         hidden=[one for one in view.instances if one.name != PUBLIC],
         charts=dict.fromkeys(CHARTS, "") | {chart.id: charts.figure(chart) for chart in shown},
         rungs=beside.rungs,
-        standing=_standing(view, beside.rungs),
+        standing=standing(view, beside.rungs),
         picture=drawn,
         reference_picture=beside.reference_picture,
         weights=_weights(drawn, public) if drawn and public else [],
@@ -134,7 +134,7 @@ def _layer_shares(instance: InstanceReport) -> dict[str, float]:
 # Where you stand
 
 
-def _rungs(ladder: Ladder, rubric: Rubric) -> tuple[Mark, ...]:
+def rungs_of(ladder: Ladder, rubric: Rubric) -> tuple[Mark, ...]:
     marks = [
         Mark(one_line(one.name, charts.LABEL), one.sparsity, one.mse, one.points(rubric), "method") for one in ladder.methods
     ]
@@ -154,7 +154,7 @@ def _mark(view: Report | Figures, label: str, kind: charts.Kind) -> Mark | None:
     return Mark(label, view.sparsity, view.mse, view.points, kind)
 
 
-def _standing(view: Report, rungs: Sequence[Mark]) -> str:
+def standing(view: Report, rungs: Sequence[Mark]) -> str:
     """Between which rungs the student stands, by the points of the score alone."""
     scored = [one.points for one in view.instances if one.points is not None]
     if not rungs or view.verdict != "graded" or len(scored) < len(view.instances):

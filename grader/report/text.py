@@ -10,6 +10,8 @@ import unicodedata
 
 # Colours carry no words, so they go; all other escape sequences stay visible as \x1b...
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+# Runners look for ##[command] and ##vso[command] anywhere in a line, and for [[ATTACHMENT|file]] in test reports.
+_COMMAND = re.compile(r"#(?=#\w*\[)|\[(?=\[ATTACHMENT\|)")
 
 
 class _Shown(dict[int, str]):
@@ -46,6 +48,16 @@ def clean(text: str, limit: int) -> str:
 def one_line(text: str, limit: int) -> str:
     """Like :func:`clean`, on a single line: for table cells, CSV and terminals."""
     return _shorten(" ".join(_visible(text).split()), limit)
+
+
+def inert(text: str) -> str:
+    """Cleaned text in which no CI runner finds a command, as long as its lines do not begin with ``::``; see :func:`quoted`."""
+    return _COMMAND.sub(r"\g<0> ", text)
+
+
+def quoted(text: str) -> str:
+    """Cleaned text of any length with a bar before each line: a person sees whose it is, and no CI runner obeys it."""
+    return "\n".join(f"| {inert(line)}".rstrip() for line in text.rstrip("\n").split("\n"))
 
 
 def _visible(text: str) -> str:

@@ -1,0 +1,246 @@
+"""The command of students and CI: check one submission on data that everybody may see, and say so in many formats."""
+
+from __future__ import annotations
+
+import math
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from grader import batch as batches
+from grader import intake, owndata, pipeline, task
+from grader import rubric as rubrics
+from grader.cli.options import (
+    DEFAULT_RUBRIC,
+    DeviceOption,
+    JsonOption,
+    Practice,
+    PracticeOption,
+    QuietOption,
+    RubricOption,
+    device_of,
+    home_of,
+)
+from grader.cli.terminal import BELOW, FAILED, answering, building, print_json, waiting
+from grader.errors import UsageError
+from grader.records import Failure, Graded, Submission, Upload
+from grader.report import build, github, gitlab, gradescope
+from grader.report.checked import VALIDATION, Checked
+from grader.report.junit import junit
+from grader.report.rungs import load_ladder
+from grader.report.schema import About, to_json
+from grader.report.student import student_view
+from grader.report.student_page import around, rungs_of, standing, student_page
+from grader.report.summary import summary
+from grader.report.write import write_text
+from grader.rubric import Rubric
+from grader.task import Instance, Split
+
+SAMPLES = "hidden samples of the public model's test data"
+
+
+class Format(StrEnum):
+    text = "text"
+    json = "json"
+    github = "github"
+    gitlab = "gitlab"
+    gradescope = "gradescope"
+    junit = "junit"
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """A check, and what its page needs besides."""
+
+    checked: Checked
+    graded: Graded
+    about: About
+
+
+def check(
+    path: Annotated[Path, typer.Argument(help="One submission: a file, a folder or a zip.")],
+    rubric: RubricOption = DEFAULT_RUBRIC,
+    device: DeviceOption = None,
+    isolation: PracticeOption = Practice.best,
+    min_points: Annotated[float, typer.Option(help="Exit with 1 below so many points.")] = 0.0,
+    form: Annotated[Format | None, typer.Option("--format", help="What is printed, or written to --output.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write it to FILE; the text goes to stderr then.", metavar="FILE")
+    ] = None,
+    junit_file: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML, too.", metavar="FILE")] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write the student's page as one file, too.", metavar="FILE")
+    ] = None,
+    one: Annotated[bool, typer.Option("--one", help="PATH is one submission, whatever the folder holds.")] = False,
+    submitted_at: Annotated[
+        str | None, typer.Option(help="When it was handed in, such as 2026-05-01T23:59:00+02:00.", metavar="TIME")
+    ] = None,
+    metadata: Annotated[
+        Path | None, typer.Option(help="Gradescope's submission_metadata.json: names, and the time.", metavar="FILE")
+    ] = None,
+    samples: Annotated[
+        Path | None, typer.Option(help="Score on X and Y of this file, not on the public validation data.", metavar="FILE")
+    ] = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Check one submission on the public validation data: the same path and limits as the official run.
+
+    Example: grade.py check my_prune.py
+    Example: grade.py check my_prune.py --format junit -o report.xml --html report.html
+    """
+    form = _format(form, as_json)
+    if not math.isfinite(min_points):
+        raise UsageError(f"--min-points {min_points}: expected a finite number")
+    rules = Rubric() if rubric == DEFAULT_RUBRIC and not rubric.exists() else rubrics.load(rubric)
+    upload, names = _upload(path, one), _named(metadata, submitted_at)
+    upload = replace(upload, submitted_at=names.submitted_at)
+    with building(quiet) as progress:
+        instance = task.public(rules, rubric.absolute().parent, home_of(rubric), progress)
+    if samples:
+        instance = replace(instance, hidden=Split(*owndata.read_split(samples)))
+    result = _check(upload, names, rules, instance, rubric, device, isolation, quiet, samples)
+    checked = replace(result.checked, min_points=min_points, entry=_entry_shown(path, result.checked.entry))
+    _write_files(checked, result, junit_file, html)
+    _answer(checked, form, output, quiet)
+    if form is Format.github:
+        _tell_github(checked, os.environ)
+    if checked.report.verdict == "not_graded":
+        raise SystemExit(FAILED)
+    if not checked.passed:
+        raise SystemExit(BELOW)
+
+
+def _format(form: Format | None, as_json: bool) -> Format:
+    if as_json and form not in (None, Format.json):
+        raise UsageError(f"--json with --format {form}: expected one of the two")
+    return Format.json if as_json else form or Format.text
+
+
+def _upload(path: Path, one: bool) -> Upload:
+    if one and path.is_dir():
+        place = path.resolve()
+        return Upload(student="submission", name=place.name or "submission", source=str(path), path=place)
+    uploads = intake.find([path])
+    if len(uploads) != 1:
+        raise UsageError(
+            f"{path}: holds {len(uploads)} submissions, expected one; use 'grade.py batch {path}' for several, "
+            "or --one where all of it is one"
+        )
+    return uploads[0]
+
+
+def _named(metadata: Path | None, submitted_at: str | None) -> gradescope.Upload:
+    """Whose it is and when it was handed in, as far as somebody says so."""
+    found = gradescope.Upload()
+    if metadata:
+        try:
+            found = gradescope.read_metadata(metadata.read_text(encoding="utf-8", errors="replace"))
+        except OSError:  # Gradescope's own tools run without one, too
+            pass
+    if submitted_at is None:
+        return found
+    when = gradescope.moment(submitted_at)
+    if when is None:
+        raise UsageError(f"--submitted-at {submitted_at}: expected a time with its offset, such as 2026-05-01T23:59:00+02:00")
+    return replace(found, submitted_at=when)
+
+
+def _check(
+    upload: Upload,
+    names: gradescope.Upload,
+    rules: Rubric,
+    instance: Instance,
+    rubric: Path,
+    device: str | None,
+    isolation: Practice,
+    quiet: bool,
+    samples: Path | None,
+) -> _Result:
+    """Run it, and the reference beside it where a criterion compares the two."""
+    found_device = device_of(device, rules)
+    forbidden = (home_of(rubric), *([samples] if samples else []))
+    with batches.open_bench(rules, [instance], isolation=isolation, device=found_device, forbidden=forbidden) as bench:
+        with waiting(f"running {upload.name}", quiet):
+            submission = pipeline.read(upload)
+            graded = replace(pipeline.grade_read(upload, submission, bench), name=names.name, email=names.email)
+            compares = any(criterion.kind == "beats_reference" for criterion in rules.criteria)
+            reference = batches.grade_reference(bench).outcomes if compares else None
+        report, level = build.report(graded, rules, reference), bench.sandbox.isolation
+        if samples:
+            report = student_view(report, rules)
+        about = build.about(rules, instance.digest, level, batches.environment(bench.evaluator), None)
+    ladder = load_ladder(task.reference_folder(), rules)
+    place = standing(report, rungs_of(ladder, rules)) if ladder else ""
+    checked = Checked(report, rules, level, place, _entry(submission), data=SAMPLES if samples else VALIDATION)
+    return _Result(checked, graded, about)
+
+
+def _entry(submission: Submission | Failure) -> str | None:
+    return submission.entry if isinstance(submission, Submission) else None
+
+
+def _entry_shown(path: Path, entry: str | None) -> str | None:
+    """The entry file as it is called from here; None for notebooks and zips, whose lines are not those of a file."""
+    if path.is_file():
+        return str(path) if path.suffix == ".py" else None
+    inner = path / entry if entry else None
+    return os.path.normpath(inner) if inner and inner.is_file() else None
+
+
+def _write_files(checked: Checked, result: _Result, junit_file: Path | None, html: Path | None) -> None:
+    if junit_file:
+        write_text(junit_file, junit(checked))
+    if html:
+        ladder = load_ladder(task.reference_folder(), checked.rubric)
+        beside = around(result.about, (), checked.rubric, None, ladder)
+        view = checked.report.model_copy(update={"source": Path(checked.report.source).name or "."})
+        picture = result.graded.outcomes[0].picture
+        write_text(html, student_page(view, result.about, checked.rubric, None, picture=picture, beside=beside))
+
+
+def _answer(checked: Checked, form: Format, output: Path | None, quiet: bool) -> None:
+    """The chosen format to stdout; or to the file, and then a person reads the text on stderr."""
+    written = _written(checked, form)
+    if output:
+        write_text(output, written)
+        if form is not Format.text and not quiet:
+            with answering():
+                print(summary(checked), end="", file=sys.stderr, flush=True)
+        return
+    with answering():
+        print_json(written)
+
+
+def _written(checked: Checked, form: Format) -> str:
+    match form:
+        case Format.text:
+            return summary(checked)
+        case Format.json:
+            return to_json(checked.report).replace("##", "#\\u0023")  # the same JSON, in which no CI runner finds a command
+        case Format.github:
+            return github.step_output(checked, secrets.token_hex(16))
+        case Format.gitlab:
+            return gitlab.metrics(checked)
+        case Format.gradescope:
+            return gradescope.results(checked)
+        case Format.junit:
+            return junit(checked)
+
+
+def _tell_github(checked: Checked, environment: Mapping[str, str]) -> None:
+    """What GitHub reads from files: the step's summary and outputs, and Classroom 50's result, where its variables are set."""
+    if summary_file := environment.get("GITHUB_STEP_SUMMARY"):
+        github.append_summary(summary_file, lambda room: github.step_summary(checked, room))
+    if output_file := environment.get("GITHUB_OUTPUT"):
+        github.append(output_file, github.outputs(checked))
+    owed = checked.report.verdict == "not_graded"  # no result at all then: Classroom 50 would take it for a grade
+    if environment.get("CLASSROOM") and environment.get("ASSIGNMENT") and not owed:
+        write_text(Path("result.json"), github.classroom_result(checked, environment))

@@ -29,7 +29,7 @@ $(ENV)/.ready: pyproject.toml constraints.txt
 	@touch $@
 
 $(ENV)/.browser: $(ENV)/.ready
-	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[packages,test,browser]'
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[packages,test,browser,cluster]'
 	@touch $@
 
 $(ENV)/.lint: $(ENV)/.ready

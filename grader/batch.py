@@ -16,7 +16,7 @@ import torch
 import grader
 from grader.errors import GraderError, UsageError
 from grader.evaluate import Evaluator
-from grader.pipeline import Bench, Conditions, Station, Store, grade, read, recall
+from grader.pipeline import Bench, Conditions, Runner, Station, Store, grade, read, recall
 from grader.records import LAYERS, Graded, Isolation, Upload
 from grader.rubric import Rubric
 from grader.sandbox import SEED, PublicData, Sandbox
@@ -38,7 +38,7 @@ def ladder() -> list[Upload]:
     return [Upload(student=path.stem, name=path.name, source=str(path), path=path) for path in paths]
 
 
-def grade_reference(bench: Bench) -> Graded:
+def grade_reference(bench: Runner) -> Graded:
     """The reference, from the ledger if it was graded before. Where it failed, the installation did: it is run again."""
     upload = reference_upload()
     known = recall(upload, read(upload), bench.conditions, bench.store) if bench.store else None
@@ -78,10 +78,10 @@ def open_bench(
             stations[instance.name] = _station(instance, evaluator)
         conditions = Conditions(
             {name: station.digest for name, station in stations.items()},
-            _circumstances(rubric, sandbox.isolation, evaluator),
+            circumstances(rubric, sandbox.isolation.level, evaluator.device.type),
             sandbox.isolation,
         )
-        yield Bench(sandbox, evaluator, stations, conditions, store)
+        yield Bench(sandbox, evaluator, stations, conditions, store, environment(evaluator))
     finally:
         sandbox.close()
         for station in stations.values():
@@ -97,7 +97,7 @@ def _what_is_missing(isolation: Isolation) -> str:
     return f"isolation is {isolation.level}, hidden data needs L2 ({'; '.join(f'{layer}: {lacking[layer]}' for layer in needed)})"
 
 
-def grade_all(uploads: Iterable[Upload], bench: Bench, *, workers: int, fresh: bool) -> Iterator[Graded]:
+def grade_all(uploads: Iterable[Upload], bench: Runner, *, workers: int, fresh: bool) -> Iterator[Graded]:
     """Grade all, and yield each as soon as it is done, whoever finishes first; none of them is held on to.
 
     A GraderError (the disk is full, say), Ctrl-C or closing the iterator stops the batch; what the store has by then stays.
@@ -116,7 +116,7 @@ def grade_all(uploads: Iterable[Upload], bench: Bench, *, workers: int, fresh: b
                 while done:
                     yield done.pop().result()
         except BaseException:
-            bench.sandbox.close()  # ends the runs in flight, which the pool would otherwise wait for
+            bench.close()  # ends the runs in flight, which the pool would otherwise wait for
             raise
 
 
@@ -138,17 +138,18 @@ def _station(instance: Instance, evaluator: Evaluator) -> Station:
     return Station(PublicData.of(instance.name, instance.public_arrays()), samples, instance.digest)
 
 
-def _circumstances(rubric: Rubric, isolation: Isolation, evaluator: Evaluator) -> dict[str, object]:
+def circumstances(rubric: Rubric, level: str, device: str) -> dict[str, object]:
+    """What a run depends on besides submission and instance, at that level of isolation on that kind of device."""
     return {
         "limits": rubric.limits.model_dump(mode="json"),
         "allow": rubric.allow.model_dump(mode="json"),
         "seed": SEED,
-        "isolation": isolation.level,
+        "isolation": level,
         "grader": grader.__version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
         "packages": {name: _installed_version(name) for name in rubric.allow.packages},
-        "device": evaluator.device.type,
+        "device": device,
     }
 
 

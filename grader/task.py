@@ -19,7 +19,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +106,21 @@ def public(rubric: Rubric, rubric_dir: Path, home: Path, progress: Progress = la
     if rubric.task.files:
         return _own(rubric, rubric_dir, hidden=False)
     return _instance("public", _public_arrays(_public_seed(rubric), home, progress))
+
+
+def packed(instance: Instance) -> bytes:
+    """The instance as one block of bytes, for a machine that must grade on exactly these data and this model."""
+    arrays = instance.public_arrays()
+    if instance.hidden:
+        arrays |= {"hidden.X": instance.hidden.inputs, "hidden.Y": instance.hidden.targets}
+    return safetensors.numpy.save(arrays, {"name": instance.name, "digest": instance.digest})
+
+
+def unpacked(content: bytes) -> Instance:
+    """The inverse of ``packed``."""
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
+    sealed = _Sealed(safetensors.numpy.load(content), {})
+    return replace(_instance(header["name"], sealed), digest=header["digest"])
 
 
 def reference_folder() -> Path:

@@ -14,11 +14,13 @@ MODULES = sorted((ROOT / "grader").rglob("*.py"))
 ORDER = [
     "records", "errors", "formulas", "rubric", "generator", "owndata", "task", "notebook", "unzip", "intake",
     "nursery", "cgroup", "evidence", "conversation", "standby", "turns", "sandbox", "weights", "picture", "evaluate", "ledger",
-    "pipeline", "batch", "doctor",
+    "pipeline", "batch", "seal", "parcels", "outpost", "cluster", "doctor",
 ]  # fmt: skip
 OWNERS = {
     "yaml": {"grader.rubric"},
     "sqlite3": {"grader.ledger"},
+    "ray": {"grader.cluster"},
+    "cryptography": {"grader.seal"},
     "jinja2": {"grader.report.html"},
     "nbformat": set(),  # the tests alone: it expands hostile notebooks without bounds
     "typer": {"grader.cli.options", "grader.cli.grading", "grader.cli.ladder", "grader.cli.program"},

@@ -22,11 +22,12 @@ from grader.cli.options import (
     Practice,
     PracticeOption,
     QuietOption,
+    RayOption,
     RubricOption,
     WorkersOption,
     home_of,
 )
-from grader.cli.steps import grade_all, own_files, prepare_task
+from grader.cli.steps import grade_all, open_runner, own_files, prepare_task
 from grader.cli.terminal import (
     BELOW,
     FAILED,
@@ -60,6 +61,7 @@ def batch(
     rubric: RubricOption = DEFAULT_RUBRIC,
     device: DeviceOption = None,
     workers: WorkersOption = None,
+    ray: RayOption = None,
     isolation: IsolationOption = Isolated.strict,
     fresh: FreshOption = False,
     only: Annotated[list[str] | None, typer.Option(help="Grade this student alone; repeatable.", metavar="STUDENT")] = None,
@@ -77,14 +79,20 @@ def batch(
     rules = rubrics.load(rubric)
     if leaderboard and not rules.feedback.class_comparison:
         raise UsageError(f"--leaderboard: {rubric} has feedback.class_comparison false; students may not see the class's points")
-    found_device = str(find_device(device or rules.device))
     uploads = _without_reports(intake.find(paths or [Path("submissions")]), out)
     chosen = _chosen(uploads, only)
     with Ledger(out) as ledger:
         problem = prepare_task(rules, rubric, quiet)
         forbidden = (home_of(rubric), out, *own_files(rules, rubric))
-        with batches.open_bench(
-            rules, problem.instances, isolation=isolation, device=found_device, forbidden=forbidden, store=ledger
+        with open_runner(
+            rules,
+            problem.instances,
+            ray=ray,
+            workers=workers,
+            isolation=isolation,
+            device=device or rules.device,
+            forbidden=forbidden,
+            store=ledger,
         ) as bench:
             reference = batches.grade_reference(bench)
             graded = grade_all(chosen, bench, workers, fresh, quiet, out)
@@ -189,7 +197,7 @@ def _without_reports(uploads: Sequence[Upload], out: Path) -> list[Upload]:
     return kept
 
 
-def _recalled(uploads: Sequence[Upload], bench: pipeline.Bench) -> list[Graded]:
+def _recalled(uploads: Sequence[Upload], bench: pipeline.Runner) -> list[Graded]:
     """Those that --only left out, as far as they have been graded before."""
     store = bench.store
     assert store is not None  # a batch keeps its outcomes
@@ -200,14 +208,12 @@ def _recalled(uploads: Sequence[Upload], bench: pipeline.Bench) -> list[Graded]:
     return found
 
 
-def _report(graded: Sequence[Graded], reference: Graded, rules: Rubric, task_digest: str, bench: pipeline.Bench) -> Grades:
+def _report(graded: Sequence[Graded], reference: Graded, rules: Rubric, task_digest: str, bench: pipeline.Runner) -> Grades:
     reports = [build.report(one, rules, reference.outcomes) for one in graded]
     about_reference = build.report(reference, rules, None)
     if about_reference.verdict != "graded":
         tell(f"the reference solution itself is {about_reference.verdict}: {about_reference.message}", style="yellow")
-    return build.grades(
-        reports, rules, task_digest, bench.sandbox.isolation, batches.environment(bench.evaluator), about_reference
-    )
+    return build.grades(reports, rules, task_digest, bench.conditions.isolation, dict(bench.environment), about_reference)
 
 
 def _gallery(graded: Sequence[Graded], reference: Graded) -> Gallery:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from grader import batch as batches
-from grader import pipeline, task
+from grader import task
 from grader.cli.options import home_of
 from grader.cli.terminal import Stopped, building, messages, shown, tell
+from grader.errors import UsageError
+from grader.evaluate import find_device
+from grader.pipeline import Runner, Store
 from grader.records import Graded, Upload
 from grader.rubric import Rubric
 
@@ -27,16 +31,52 @@ def prepare_task(rules: Rubric, rubric: Path, quiet: bool) -> task.Task:
         return task.load(rules, rubric.absolute().parent, home_of(rubric), progress)
 
 
-def grade_all(
-    uploads: Sequence[Upload], bench: pipeline.Bench, workers: int | None, fresh: bool, quiet: bool, out: Path
-) -> list[Graded]:
+@contextmanager
+def open_runner(
+    rules: Rubric,
+    instances: Sequence[task.Instance],
+    *,
+    ray: str | None,
+    workers: int | None,
+    isolation: str,
+    device: str,
+    forbidden: tuple[Path, ...],
+    store: Store,
+) -> Iterator[Runner]:
+    """This machine, or the Ray cluster at that address. Raises UsageError where it can't be had."""
+    if ray is None:
+        found = str(find_device(device))
+        with batches.open_bench(rules, instances, isolation=isolation, device=found, forbidden=forbidden, store=store) as bench:
+            yield bench
+        return
+    try:
+        from grader import cluster  # needs what is an extra
+
+        cluster.load(ray)
+    except ImportError as missing:
+        raise UsageError(f"--ray needs the package {missing.name}; install it with: pip install 'prunegrade[cluster]'") from None
+    with cluster.open_crew(
+        rules,
+        instances,
+        address=ray,
+        workers=workers,
+        isolation=isolation,
+        device=device,
+        forbidden=forbidden,
+        store=store,
+        notice=lambda sentence: tell(sentence, style="yellow"),
+    ) as crew:
+        yield crew
+
+
+def grade_all(uploads: Sequence[Upload], bench: Runner, workers: int | None, fresh: bool, quiet: bool, out: Path) -> list[Graded]:
     """Grade with progress on stderr: a live line on a terminal, else a line for each submission."""
     live = messages.is_terminal and not quiet
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=messages, disable=not live, transient=True) as progress:
         row = progress.add_task("grading", total=len(uploads))
 
-        several = workers or len(os.sched_getaffinity(0))
+        several = bench.slots or workers or len(os.sched_getaffinity(0))
         done: dict[str, Graded] = {}
         try:
             for graded in batches.grade_all(uploads, bench, workers=several, fresh=fresh):

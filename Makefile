@@ -9,7 +9,7 @@ TESTS ?=  # files to run, all if none are named
 grade: setup
 	$(RUN) grade.py
 
-test: setup
+test: $(ENV)/.cluster
 	$(RUN) -m pytest -m "not long" $(TESTS)
 
 test-all: $(ENV)/.browser
@@ -28,7 +28,11 @@ $(ENV)/.ready: pyproject.toml constraints.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[packages,test]'
 	@touch $@
 
-$(ENV)/.browser: $(ENV)/.ready
+$(ENV)/.cluster: $(ENV)/.ready
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[packages,test,cluster]'
+	@touch $@
+
+$(ENV)/.browser: $(ENV)/.cluster
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[packages,test,browser,cluster]'
 	@touch $@
 

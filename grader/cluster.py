@@ -191,10 +191,10 @@ class Crew:
         if self._over:
             return
         self._stop("the batch was stopped")
-        closing = [asked for post in self._living if (asked := post.ask_to_close())]
+        closing = [asked for post in list(self._living) if (asked := post.ask_to_close())]
         with suppress(Exception):
             ray.wait(closing, num_returns=len(closing), timeout=5)
-        for post in self._living:
+        for post in list(self._living):
             post.end()
 
     def _take(self) -> tuple[Post, int]:
@@ -247,7 +247,7 @@ class Crew:
                 self._stop(
                     "the head of the Ray cluster was lost; what was graded is safe, and the same command goes on from there"
                 )
-                for post in self._living:
+                for post in list(self._living):
                     post.end()  # the calls that wait for an answer end with it
 
 

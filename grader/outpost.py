@@ -6,8 +6,9 @@ memory alone: not in Ray's object store, on a disk, or in an argument.
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from grader import batch, parcels, task
@@ -33,6 +34,10 @@ class Outpost:
 
     def open(self, theirs: bytes, key: bytes, job: bytes, *instances: bytes) -> bytes:
         """``key`` is the batch's, sealed for this node; the rest is sealed by it. Returns a sealed Offer."""
+        with suppress(ValueError, OSError):
+            resource.setrlimit(
+                resource.RLIMIT_CORE, (1, 1)
+            )  # no core file of this memory; 0 would allow a pipe to a crash handler
         self._seal = Seal(self._handshake.agree(theirs).open(key, "key"))
         wanted = JOB.validate_json(self._seal.open(job, "job"))
         try:

@@ -16,7 +16,7 @@ The modules, in the order in which a submission meets them:
 - ``pipeline``  ``grade()``: the whole path on one screen
 - ``ledger``    every outcome once, on disk, before it is shown
 - ``batch``     many submissions over several workers
-- ``cluster``   the same over the nodes of a Ray cluster; ``outpost`` is its end on a node, ``parcels`` and ``seal`` what travels
+- ``cluster``   the same over a Ray cluster, with ``fleet`` (which knows Ray), ``outpost`` on each node, ``parcels`` and ``seal``
 - ``report``    JSON, HTML and CSV from measurements and marks
 """
 

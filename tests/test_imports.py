@@ -14,12 +14,12 @@ MODULES = sorted((ROOT / "grader").rglob("*.py"))
 ORDER = [
     "records", "errors", "formulas", "rubric", "generator", "owndata", "task", "notebook", "unzip", "intake",
     "nursery", "cgroup", "evidence", "conversation", "standby", "turns", "sandbox", "weights", "picture", "evaluate", "ledger",
-    "pipeline", "batch", "seal", "parcels", "outpost", "cluster", "doctor",
+    "pipeline", "batch", "seal", "parcels", "outpost", "fleet", "cluster", "doctor",
 ]  # fmt: skip
 OWNERS = {
     "yaml": {"grader.rubric"},
     "sqlite3": {"grader.ledger"},
-    "ray": {"grader.cluster"},
+    "ray": {"grader.fleet"},
     "cryptography": {"grader.seal"},
     "jinja2": {"grader.report.html"},
     "nbformat": set(),  # the tests alone: it expands hostile notebooks without bounds

@@ -50,9 +50,9 @@ def open_runner(
             yield bench
         return
     try:
-        from grader import cluster  # needs what is an extra
+        from grader import cluster, fleet  # needs what is an extra
 
-        cluster.load(ray)
+        fleet.load(ray)
     except ImportError as missing:
         raise UsageError(f"--ray needs the package {missing.name}; install it with: pip install 'prunegrade[cluster]'") from None
     with cluster.open_crew(

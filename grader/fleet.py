@@ -8,8 +8,9 @@ import shutil
 import signal
 import socket
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,7 +130,7 @@ def load(address: str) -> None:
 @contextmanager
 def joined(address: str, workers: int | None) -> Iterator[None]:
     """Ray, joined or started on this machine alone, and left again."""
-    with _folder() as folder:
+    with _folder() if address == LOCAL else nullcontext("") as folder:
         try:
             with _own_signals(), _hushed():
                 _join(address, folder, workers)
@@ -184,7 +185,11 @@ def _folder() -> Iterator[str]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        for _ in range(100):  # the last of Ray's processes may still be writing their logs
+            shutil.rmtree(folder, ignore_errors=True)
+            if not os.path.exists(folder):
+                break
+            time.sleep(0.1)
 
 
 def _check(address: str) -> None:

@@ -1,6 +1,6 @@
 """A submission that tries whatever could reach Ray's object store, its sockets, its head or the processes of a node.
 
-SESSION, ADDRESS and RAYLETS are put in by the test, as if a friend had told them.
+The words between at signs are put in by the test, as if a friend had told them.
 """
 
 import ctypes
@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 
-SESSION, ADDRESS, RAYLETS = "SESSION", "ADDRESS", "RAYLETS"
+SESSION, ADDRESS, RAYLETS = "@SESSION@", "@ADDRESS@", "@RAYLETS@"
 
 
 def connect(path):

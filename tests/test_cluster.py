@@ -285,8 +285,8 @@ def attempts(output: str) -> dict[str, str]:
 @pytest.mark.parametrize("offers", ["", "namespaces"])
 def test_a_submission_reaches_nothing_of_ray(offers: str, start: Start, nodes: Nodes, out: Path, tmp_path: Path) -> None:
     nodes.add(1, before=where_there_is_no(offers) if offers else ())
-    source = HOSTILE.replace("SESSION", str(nodes.sockets()[0].parent.parent)).replace("ADDRESS", nodes.address)
-    source = source.replace("RAYLETS", ",".join(map(str, nodes.raylets())))
+    source = HOSTILE.replace("@SESSION@", str(nodes.sockets()[0].parent.parent)).replace("@ADDRESS@", nodes.address)
+    source = source.replace("@RAYLETS@", ",".join(map(str, nodes.raylets())))
     folder = tmp_path / "hostile"
     folder.mkdir()
     (folder / "hostile.py").write_text(source)

@@ -63,7 +63,7 @@ def main() -> None:
 def written(folder: Path, source: str, count: int) -> list[Upload]:
     folder.mkdir()
     for number in range(count):
-        (folder / f"s{number:03}.py").write_text(source.format(share=0.5 + number / 1000))
+        (folder / f"s{number:03}.py").write_text(source.format(share=0.95 + number / 1e5))
     return intake.find([folder])
 
 

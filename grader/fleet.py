@@ -122,6 +122,7 @@ def load(address: str) -> None:
     if address == LOCAL and ray is None:
         # Ray listens to the whole network; without the token nobody but this batch is let in.
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+        os.environ.setdefault("RAY_worker_niceness", "0")  # else 15: submissions have their own, see inside.confine
     import ray as package
 
     ray = package

@@ -85,7 +85,12 @@ class Nodes:
     def _start(self, *arguments: str, before: Sequence[str] = ()) -> subprocess.Popen[bytes]:
         node = subprocess.Popen(
             [*before, *RAY, "start", "--block", "--disable-usage-stats", f"--object-store-memory={STORE_BYTES}", *arguments],
-            env={**os.environ, "RAY_TMPDIR": str(self.folder), _MARK: f"{self.folder}/{len(self._started)}/"},
+            env={
+                **os.environ,
+                "RAY_TMPDIR": str(self.folder),
+                "RAY_worker_niceness": "0",
+                _MARK: f"{self.folder}/{len(self._started)}/",
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -33,7 +33,7 @@ class Nodes:
         self.head = self._start("--head", f"--port={_free_port()}", "--num-cpus=0", "--include-dashboard=false")
         written = self.folder / "ray" / "ray_current_cluster"
         try:
-            _wait_for(lambda: written.exists() and self.raylets(), self.head)
+            self._wait_for(self.head)
         except BaseException:
             self.__exit__()
             raise
@@ -47,9 +47,8 @@ class Nodes:
 
     def add(self, cpus: int = 1, *, before: Sequence[str] = ()) -> subprocess.Popen[bytes]:
         """One more node; ``before`` are words of a command that starts it."""
-        there = len(self.raylets())
         node = self._start(f"--address={self.address}", f"--num-cpus={cpus}", before=before)
-        _wait_for(lambda: len(self.raylets()) > there, node)
+        self._wait_for(node)
         return node
 
     def kill(self, node: subprocess.Popen[bytes]) -> None:
@@ -82,20 +81,30 @@ class Nodes:
                 except OSError:
                     continue
 
+    def _wait_for(self, node: subprocess.Popen[bytes], seconds: float = 90) -> None:
+        """Until it is a node of the cluster."""
+        said = self.folder / f"{self._started.index(node)}.said"
+        deadline = time.monotonic() + seconds
+        while b"Ray runtime started" not in said.read_bytes():
+            assert node.poll() is None and time.monotonic() < deadline, said.read_text()
+            time.sleep(0.1)
+        time.sleep(1)
+
     def _start(self, *arguments: str, before: Sequence[str] = ()) -> subprocess.Popen[bytes]:
-        node = subprocess.Popen(
-            [*before, *RAY, "start", "--block", "--disable-usage-stats", f"--object-store-memory={STORE_BYTES}", *arguments],
-            env={
-                **os.environ,
-                "RAY_TMPDIR": str(self.folder),
-                "RAY_worker_niceness": "0",
-                _MARK: f"{self.folder}/{len(self._started)}/",
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        with open(self.folder / f"{len(self._started)}.said", "wb") as said:
+            node = subprocess.Popen(
+                [*before, *RAY, "start", "--block", "--disable-usage-stats", f"--object-store-memory={STORE_BYTES}", *arguments],
+                env={
+                    **os.environ,
+                    "RAY_TMPDIR": str(self.folder),
+                    "RAY_worker_niceness": "0",
+                    _MARK: f"{self.folder}/{len(self._started)}/",
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                start_new_session=True,
+            )
         self._started.append(node)
         return node
 
@@ -105,11 +114,3 @@ def _free_port() -> int:
         one.bind(("", 0))
         port: int = one.getsockname()[1]
     return port
-
-
-def _wait_for(holds: Callable[[], object], node: subprocess.Popen[bytes], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert node.poll() is None and time.monotonic() < deadline, "a Ray node did not start"
-        time.sleep(0.1)
-    time.sleep(1)

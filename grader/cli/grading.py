@@ -27,7 +27,7 @@ from grader.cli.options import (
     WorkersOption,
     home_of,
 )
-from grader.cli.steps import grade_all, open_runner, own_files, prepare_task
+from grader.cli.steps import device_for, grade_all, open_runner, own_files, prepare_task
 from grader.cli.terminal import (
     BELOW,
     FAILED,
@@ -79,6 +79,7 @@ def batch(
     rules = rubrics.load(rubric)
     if leaderboard and not rules.feedback.class_comparison:
         raise UsageError(f"--leaderboard: {rubric} has feedback.class_comparison false; students may not see the class's points")
+    found_device = device_for(rules, device, ray)
     uploads = _without_reports(intake.find(paths or [Path("submissions")]), out)
     chosen = _chosen(uploads, only)
     with Ledger(out) as ledger:
@@ -90,7 +91,7 @@ def batch(
             ray=ray,
             workers=workers,
             isolation=isolation,
-            device=device or rules.device,
+            device=found_device,
             forbidden=forbidden,
             store=ledger,
         ) as bench:

@@ -30,7 +30,7 @@ from grader.cli.options import (
     WorkersOption,
     home_of,
 )
-from grader.cli.steps import grade_all, open_runner, own_files, prepare_task
+from grader.cli.steps import device_for, grade_all, open_runner, own_files, prepare_task
 from grader.cli.terminal import FAILED, PlainConsole, answering, building, cell, print_json, shown, tell
 from grader.errors import UsageError
 from grader.ledger import Ledger
@@ -90,6 +90,7 @@ def calibrate(
     if other_rules and (keys := [key for key in NEEDS_A_RUN if getattr(rules, key) != getattr(other_rules, key)]):
         tell(f"{rubric}: {', '.join(keys)} differ from {other}, so methods are run under them unless that was done before")
     batch = _batch(student_data) if student_data else None
+    found_device = device_for(rules, device, ray)
     uploads = intake.find(paths) if paths else batches.ladder()
     chosen = _chosen(compare, [upload.student for upload in uploads])
     home = home_of(other or rubric)  # one secret for both, so that their measurements are the same
@@ -102,7 +103,7 @@ def calibrate(
             ray=ray,
             workers=workers,
             isolation=isolation,
-            device=device or rules.device,
+            device=found_device,
             forbidden=forbidden,
             store=ledger,
         ) as bench:
@@ -152,6 +153,7 @@ def sweep(
     rules = rubrics.load(rubric) if hidden or rubric != DEFAULT_RUBRIC or rubric.exists() else Rubric()
     if hidden and isolation is Practice.none:
         raise UsageError("--hidden with --isolation none: hidden data need isolation; use strict or best")
+    found_device = device_for(rules, device, ray)
     uploads = intake.find([path])
     if len(uploads) != 1:
         raise UsageError(f"{path}: holds {len(uploads)} submissions, expected one to sweep over")
@@ -171,7 +173,7 @@ def sweep(
             ray=ray,
             workers=workers,
             isolation=level,
-            device=device or rules.device,
+            device=found_device,
             forbidden=forbidden,
             store=ledger,
         ) as bench:

@@ -31,6 +31,12 @@ def prepare_task(rules: Rubric, rubric: Path, quiet: bool) -> task.Task:
         return task.load(rules, rubric.absolute().parent, home_of(rubric), progress)
 
 
+def device_for(rules: Rubric, asked: str | None, ray: str | None) -> str:
+    """The device that is meant here; which one a cluster has, the cluster knows. Raises UsageError where there is none."""
+    wanted = asked or rules.device
+    return wanted if ray else str(find_device(wanted))
+
+
 @contextmanager
 def open_runner(
     rules: Rubric,
@@ -45,8 +51,7 @@ def open_runner(
 ) -> Iterator[Runner]:
     """This machine, or the Ray cluster at that address. Raises UsageError where it can't be had."""
     if ray is None:
-        found = str(find_device(device))
-        with batches.open_bench(rules, instances, isolation=isolation, device=found, forbidden=forbidden, store=store) as bench:
+        with batches.open_bench(rules, instances, isolation=isolation, device=device, forbidden=forbidden, store=store) as bench:
             yield bench
         return
     try:

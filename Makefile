@@ -9,7 +9,7 @@ TESTS ?=  # files to run, all if none are named
 grade: setup
 	$(RUN) grade.py
 
-test: setup
+test: $(ENV)/.cluster
 	$(RUN) -m pytest -m "not long" $(TESTS)
 
 test-all: $(ENV)/.browser
@@ -28,8 +28,12 @@ $(ENV)/.ready: pyproject.toml constraints.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[packages,kit,test]'
 	@touch $@
 
-$(ENV)/.browser: $(ENV)/.ready
-	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[packages,kit,test,browser]'
+$(ENV)/.cluster: $(ENV)/.ready
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[packages,kit,test,cluster]'
+	@touch $@
+
+$(ENV)/.browser: $(ENV)/.cluster
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[packages,kit,test,browser,cluster]'
 	@touch $@
 
 $(ENV)/.lint: $(ENV)/.ready

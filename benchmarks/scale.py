@@ -45,7 +45,7 @@ def prune(model):
 '''
 FAILS = "def prune(model):\n    raise ValueError('number {number}')\n"
 EVERY_SECONDS = 1.0
-FLOOR_EVERY = 20  # samples between two looks at the machine's own speed
+FLOOR_EVERY = 5  # samples between two looks at the machine's own speed
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Sample:
     seconds: float  # since its start
     done: int  # submissions
     memory_bytes: int  # of the keeper, resident
-    floor: float | None  # CPU seconds of the fixed piece of work
+    floor: float | None  # seconds of the fixed piece of work
 
 
 def main() -> None:
@@ -132,12 +132,12 @@ def resident(pid: int) -> int:
 
 
 def floor_seconds() -> float:
-    """CPU time of a fixed piece of work, which is what evaluating mostly is."""
+    """Wall time of a fixed piece of work, which is what evaluating mostly is: it waits for a processor as the grader does."""
     left, right = torch.ones(1024, 128, dtype=torch.float64), torch.ones(128, 512, dtype=torch.float64)
-    started = time.thread_time()
+    started = time.perf_counter()
     for _ in range(20):
         torch.sigmoid(left @ right)
-    return time.thread_time() - started
+    return time.perf_counter() - started
 
 
 def remark(folder: Path, rules: Path) -> tuple[float, float]:

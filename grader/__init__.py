@@ -21,6 +21,7 @@ The modules, in the order in which a submission meets them:
 - ``pipeline``  ``grade()``: the whole path on one screen
 - ``ledger``    every outcome once, on disk, before it is shown
 - ``batch``     many submissions over several workers
+- ``cluster``   the same over a Ray cluster, with ``fleet`` (which knows Ray), ``outpost`` on each node, ``parcels`` and ``seal``
 - ``report``    JSON, HTML, CSV and what CI and Gradescope read, from measurements and marks
 - ``export``    grades and reports into Canvas's and Moodle's own files
 - ``similarity`` what submissions have in common, for the instructor's eyes

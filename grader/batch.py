@@ -18,7 +18,7 @@ import numpy as np
 import grader
 from grader import signals
 from grader.errors import GraderError, UsageError
-from grader.pipeline import Bench, Conditions, Station, Store, grade, read, recall
+from grader.pipeline import Bench, Conditions, Runner, Station, Store, grade, read, recall
 from grader.records import LAYERS, Graded, Isolation, Upload
 from grader.rubric import Rubric
 from grader.sandbox import SEED, PublicData, Sandbox
@@ -43,7 +43,7 @@ def ladder() -> list[Upload]:
     return [Upload(student=path.stem, name=path.name, source=str(path), path=path) for path in paths]
 
 
-def grade_reference(bench: Bench) -> Graded:
+def grade_reference(bench: Runner) -> Graded:
     """The reference, from the ledger if it was graded before. Where it failed, the installation did: it is run again."""
     upload = reference_upload()
     known = recall(upload, read(upload), bench.conditions, bench.store) if bench.store else None
@@ -77,10 +77,10 @@ def open_bench(
             stations[instance.name] = _station(instance, evaluator)
         conditions = Conditions(
             {name: station.digest for name, station in stations.items()},
-            _circumstances(rubric, sandbox.isolation, evaluator),
+            circumstances(rubric, sandbox.isolation.level, evaluator.device.type),
             sandbox.isolation,
         )
-        yield Bench(sandbox, evaluator, stations, conditions, store)
+        yield Bench(sandbox, evaluator, stations, conditions, store, environment(evaluator))
     finally:
         sandbox.close()
         for station in stations.values():
@@ -110,14 +110,15 @@ def _what_is_missing(isolation: Isolation) -> str:
     return f"isolation is {isolation.level}, hidden data needs L2 ({'; '.join(f'{layer}: {lacking[layer]}' for layer in needed)})"
 
 
-def grade_all(uploads: Iterable[Upload], bench: Bench, *, workers: int, fresh: bool) -> Generator[Graded, None, None]:
+def grade_all(uploads: Iterable[Upload], bench: Runner, *, workers: int, fresh: bool) -> Generator[Graded, None, None]:
     """Grade all, and yield each as soon as it is done, whoever finishes first; none of them is held on to.
 
     ``workers`` submissions run at a time, and another one may be evaluated meanwhile. A GraderError (the disk is full, say),
     Ctrl-C or closing the iterator stops the batch; what the store has by then stays.
     """
-    bench = replace(bench, slots=BoundedSemaphore(workers))
-    threads = workers + 1
+    threads = workers
+    if isinstance(bench, Bench):  # here evaluation is this process's own work, and may go on beside the next run
+        bench, threads = replace(bench, turn=BoundedSemaphore(workers)), workers + 1
     with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="worker") as pool:
         waiting = iter(_by_submission(uploads))
         running: set[Future[list[Graded]]] = set()
@@ -132,7 +133,7 @@ def grade_all(uploads: Iterable[Upload], bench: Bench, *, workers: int, fresh: b
                 while done:
                     yield from done.pop().result()
         except BaseException:
-            bench.sandbox.close()  # ends the runs in flight, which the pool would otherwise wait for
+            bench.close()  # ends the runs in flight, which the pool would otherwise wait for
             raise
 
 
@@ -145,7 +146,7 @@ def _by_submission(uploads: Iterable[Upload]) -> list[list[Upload]]:
     return list(places.values())
 
 
-def _grade_same(uploads: Sequence[Upload], bench: Bench, *, fresh: bool) -> list[Graded]:
+def _grade_same(uploads: Sequence[Upload], bench: Runner, *, fresh: bool) -> list[Graded]:
     """One submission is run once; the others who handed it in get what the store has by then."""
     first = grade(uploads[0], bench, fresh=fresh)
     return [first, *(grade(upload, bench) for upload in uploads[1:])]
@@ -169,17 +170,18 @@ def _station(instance: Instance, evaluator: Evaluator) -> Station:
     return Station(PublicData.of(instance.name, instance.public_arrays()), samples, instance.digest)
 
 
-def _circumstances(rubric: Rubric, isolation: Isolation, evaluator: Evaluator) -> dict[str, object]:
+def circumstances(rubric: Rubric, level: str, device: str) -> dict[str, object]:
+    """What a run depends on besides submission and instance, at that level of isolation on that kind of device."""
     return {
         "limits": rubric.limits.model_dump(mode="json"),
         "allow": rubric.allow.model_dump(mode="json"),
         "seed": SEED,
-        "isolation": isolation.level,
+        "isolation": level,
         "grader": grader.__version__,
         "python": platform.python_version(),
-        "torch": evaluator.torch_version,
+        "torch": _installed_version("torch"),
         "packages": {name: _installed_version(name) for name in rubric.allow.packages},
-        "device": evaluator.device.type,
+        "device": device,
     }
 
 

@@ -59,34 +59,69 @@ class Store(Protocol):
     def keep(self, student: str, circumstances: Mapping[str, Any], outcome: Outcome) -> None: ...
 
 
+class Runner(Protocol):
+    """Where submissions run: this machine's ``Bench``, or the nodes of a cluster. Methods may be called from any thread."""
+
+    @property
+    def conditions(self) -> Conditions: ...
+
+    @property
+    def store(self) -> Store | None: ...
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Versions that a measurement may depend on."""
+        ...
+
+    @property
+    def slots(self) -> int:
+        """How many runs it takes at a time; 0 leaves that to the caller."""
+        ...
+
+    def run(self, upload: Upload, submission: Submission, instance: str) -> Outcome:
+        """One run. Whatever fails in the grader is an outcome too; GraderError means that nothing can be run any more."""
+        ...
+
+    def close(self) -> None:
+        """End the runs in flight; there will be no others. More than once does no harm."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """All that grading needs besides the submission."""
+    """All that grading on this machine needs besides the submission."""
 
     sandbox: Sandbox
     evaluator: Evaluator
     stations: Mapping[str, Station]  # by the instance's name
     conditions: Conditions
     store: Store | None = None
-    slots: AbstractContextManager[object] = field(
-        default_factory=nullcontext
-    )  # taken while a submission runs, not while it is evaluated
+    environment: Mapping[str, str] = field(default_factory=dict)
+    slots: int = 0
+    # Taken while a submission runs, not while it is evaluated.
+    turn: AbstractContextManager[object] = field(default_factory=nullcontext)
+
+    def run(self, upload: Upload, submission: Submission, instance: str) -> Outcome:
+        return _run(upload, submission, self.stations[instance], self)
+
+    def close(self) -> None:
+        self.sandbox.close()
 
 
-def grade(upload: Upload, bench: Bench, *, fresh: bool = False) -> Graded:
+def grade(upload: Upload, bench: Runner, *, fresh: bool = False) -> Graded:
     """Grade one submission on every instance. Failures become verdicts; GraderError means that no outcome can be kept."""
     return grade_read(upload, read(upload), bench, fresh=fresh)
 
 
-def grade_read(upload: Upload, submission: Submission | Failure, bench: Bench, *, fresh: bool = False) -> Graded:
-    """The same for a submission that was read already, maybe on another machine."""
+def grade_read(upload: Upload, submission: Submission | Failure, bench: Runner, *, fresh: bool = False) -> Graded:
+    """The same for a submission that was read already."""
 
     def outcome_on(readable: Submission, instance: str) -> Outcome:
         circumstances = bench.conditions.of_run(upload, readable.sha256, instance)
         found = bench.store.find(circumstances) if bench.store and not fresh else None
         if found:
             return replace(found, instance=instance)
-        made = _run(upload, readable, bench.stations[instance], bench)
+        made = bench.run(upload, readable, instance)
         if bench.store and made.verdict != "not_graded":  # what the grader owes is not kept, so that a rerun tries it again
             bench.store.keep(upload.student, circumstances, made)
         return made
@@ -154,7 +189,7 @@ def _run(upload: Upload, submission: Submission, station: Station, bench: Bench)
     try:
         return _measured(_attempt(upload, submission, station, bench), station, bench)
     except Exception as ours:
-        return _failed(station.name, _owed(ours, "evaluate"))
+        return owed(station.name, ours)
 
 
 def _measured(run: Run, station: Station, bench: Bench) -> Outcome:
@@ -188,7 +223,7 @@ def _attempt(upload: Upload, submission: Submission, station: Station, bench: Be
     while True:
         generation = bench.sandbox.generation
         try:
-            with bench.slots:
+            with bench.turn:
                 return bench.sandbox.run(submission, station.data, packages=packages, parameters=upload.parameters)
         except GraderError:
             # A nursery that was replaced for another run's sake took this run with it: that is no failed attempt.
@@ -208,6 +243,11 @@ def _ends_submission(outcome: Outcome) -> Failure | None:
 def _owed(error: Exception, stage: Stage) -> Failure:
     what = str(error) if isinstance(error, GraderError) else f"{type(error).__name__}: {error}"
     return Failure("not_graded", stage, f"the grader failed: {what}; grade it again")
+
+
+def owed(instance: str, error: Exception) -> Outcome:
+    """What becomes of a run in which the grader itself failed."""
+    return _failed(instance, _owed(error, "evaluate"))
 
 
 def _failed(instance: str, failure: Failure) -> Outcome:

@@ -19,7 +19,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +114,21 @@ def public_cache(rubric: Rubric, home: Path, progress: Progress = lambda name, d
     if seed is None or seed == SHIPPED_SEED:
         return None
     return _public_entry(seed, None), _entry_bytes(_public_arrays(seed, home, progress))
+
+
+def packed(instance: Instance) -> bytes:
+    """The instance as one block of bytes, for a machine that must grade on exactly these data and this model."""
+    arrays = instance.public_arrays()
+    if instance.hidden:
+        arrays |= {"hidden.X": instance.hidden.inputs, "hidden.Y": instance.hidden.targets}
+    return safetensors.numpy.save(arrays, {"name": instance.name, "digest": instance.digest})
+
+
+def unpacked(content: bytes) -> Instance:
+    """The inverse of ``packed``."""
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
+    sealed = _Sealed(safetensors.numpy.load(content), {})
+    return replace(_instance(header["name"], sealed), digest=header["digest"])
 
 
 def reference_folder() -> Path:

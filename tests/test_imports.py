@@ -16,11 +16,13 @@ ORDER = [
     "owndata", "task", "notebook", "unzip", "naming", "nofollow", "attempts", "clone", "gradescope", "downloads", "roster",
     "intake",
     "nursery", "cgroup", "evidence", "conversation", "standby", "turns", "sandbox", "weights", "picture", "evaluate", "ledger",
-    "pipeline", "batch", "doctor",
+    "pipeline", "batch", "seal", "parcels", "outpost", "fleet", "cluster", "doctor",
 ]  # fmt: skip
 OWNERS = {
     "yaml": {"grader.yamlfile", "grader.gradescope"},
     "sqlite3": {"grader.ledger"},
+    "ray": {"grader.fleet"},
+    "cryptography": {"grader.seal"},
     "jinja2": {"grader.report.html"},
     "nbformat": set(),  # the tests alone: it expands hostile notebooks without bounds
     "typer": {

@@ -19,12 +19,12 @@ from grader.cli.options import (
     IsolationOption,
     JsonOption,
     QuietOption,
+    RayOption,
     RubricOption,
     WorkersOption,
-    device_of,
     home_of,
 )
-from grader.cli.steps import decisions, grade_all, handed_in, own_files, prepare_task, write_reports
+from grader.cli.steps import decisions, device_for, grade_all, handed_in, open_runner, own_files, prepare_task, write_reports
 from grader.cli.stored import Stored
 from grader.cli.table import print_table
 from grader.cli.terminal import (
@@ -50,6 +50,7 @@ def batch(
     rubric: RubricOption = DEFAULT_RUBRIC,
     device: DeviceOption = None,
     workers: WorkersOption = None,
+    ray: RayOption = None,
     isolation: IsolationOption = Isolated.strict,
     fresh: FreshOption = False,
     only: Annotated[list[str] | None, typer.Option(help="Grade this student alone; repeatable.", metavar="STUDENT")] = None,
@@ -70,15 +71,22 @@ def batch(
     rules = rubrics.load(rubric)
     if leaderboard and not rules.feedback.class_comparison:
         raise UsageError(f"--leaderboard: {rubric} has feedback.class_comparison false; students may not see the class's points")
-    found_device = device_of(device, rules)
+    found_device = device_for(rules, device, ray)
     uploads = _without_reports(handed_in(paths or [Path("submissions")], roster, rules.attempts), out)
     chosen = _chosen(uploads, only)
     given = decisions(rubric, rules, [upload.student for upload in uploads])
     with Ledger(out) as ledger:
         problem = prepare_task(rules, rubric, quiet)
         forbidden = (home_of(rubric), out, *own_files(rules, rubric))
-        with batches.open_bench(
-            rules, problem.instances, isolation=isolation, device=found_device, forbidden=forbidden, store=ledger
+        with open_runner(
+            rules,
+            problem.instances,
+            ray=ray,
+            workers=workers,
+            isolation=isolation,
+            device=found_device,
+            forbidden=forbidden,
+            store=ledger,
         ) as bench:
             record = Batch(
                 students=tuple(upload.student for upload in uploads),
@@ -86,7 +94,7 @@ def batch(
                 instances=tuple(bench.conditions.instances),
                 rubric=rules.model_dump_json(),
                 task_digest=problem.digest,
-                environment=batches.environment(bench.evaluator),
+                environment=bench.environment,
                 isolation=bench.conditions.isolation,
                 adjustments=given.to_json(),
                 standalone=standalone,
@@ -152,7 +160,7 @@ def _without_reports(uploads: Sequence[Upload], out: Path) -> list[Upload]:
     return kept
 
 
-def _recall(uploads: Sequence[Upload], bench: pipeline.Bench, ledger: Ledger, record: Batch) -> None:
+def _recall(uploads: Sequence[Upload], bench: pipeline.Runner, ledger: Ledger, record: Batch) -> None:
     """Those that --only left out, as far as they have been graded before."""
     owed = 0
     for upload in uploads:

@@ -25,12 +25,12 @@ from grader.cli.options import (
     JsonOption,
     Practice,
     QuietOption,
+    RayOption,
     RubricOption,
     WorkersOption,
-    device_of,
     home_of,
 )
-from grader.cli.steps import grade_all, own_files, prepare_task
+from grader.cli.steps import device_for, grade_all, open_runner, own_files, prepare_task
 from grader.cli.terminal import FAILED, PlainConsole, answering, building, cell, print_json, shown, tell
 from grader.errors import UsageError
 from grader.ledger import Ledger
@@ -69,6 +69,7 @@ def calibrate(
     ] = None,
     device: DeviceOption = None,
     workers: WorkersOption = None,
+    ray: RayOption = None,
     isolation: IsolationOption = Isolated.strict,
     fresh: FreshOption = False,
     quiet: QuietOption = False,
@@ -87,19 +88,26 @@ def calibrate(
     if other_rules and (keys := [key for key in rubrics.NEEDS_A_RUN if getattr(rules, key) != getattr(other_rules, key)]):
         tell(f"{rubric}: {', '.join(keys)} differ from {other}, so methods are run under them unless that was done before")
     batch = _batch(student_data) if student_data else None
-    found_device = device_of(device, rules)
+    found_device = device_for(rules, device, ray)
     uploads = intake.find(paths) if paths else batches.ladder()
     chosen = _chosen(compare, [upload.student for upload in uploads])
     home = home_of(other or rubric)  # one secret for both, so that their measurements are the same
     with Ledger(out) as ledger:
         problem = prepare_task(rules, other or rubric, quiet)
         forbidden = (home, out, *own_files(rules, rubric))
-        with batches.open_bench(
-            rules, problem.instances, isolation=isolation, device=found_device, forbidden=forbidden, store=ledger
+        with open_runner(
+            rules,
+            problem.instances,
+            ray=ray,
+            workers=workers,
+            isolation=isolation,
+            device=found_device,
+            forbidden=forbidden,
+            store=ledger,
         ) as bench:
             graded = _in_order(uploads, grade_all(uploads, bench, workers, fresh, quiet, out))
             reports = [build.report(one, rules, None) for one in graded]
-            about = build.about(rules, problem.digest, bench.sandbox.isolation, batches.environment(bench.evaluator), None)
+            about = build.about(rules, problem.digest, bench.conditions.isolation, bench.environment, None)
         if batch and batch.task_digest != problem.digest:
             tell(
                 f"{student_data}: was graded on another task: its students and these rungs don't compare",
@@ -129,6 +137,7 @@ def sweep(
     rubric: RubricOption = DEFAULT_RUBRIC,
     device: DeviceOption = None,
     workers: WorkersOption = None,
+    ray: RayOption = None,
     isolation: Annotated[Practice | None, typer.Option(help="As for check; strict is the default with --hidden.")] = None,
     fresh: FreshOption = False,
     quiet: QuietOption = False,
@@ -142,7 +151,7 @@ def sweep(
     rules = rubrics.load(rubric) if hidden or rubric != DEFAULT_RUBRIC or rubric.exists() else Rubric()
     if hidden and isolation is Practice.none:
         raise UsageError("--hidden with --isolation none: hidden data need isolation; use strict or best")
-    found_device = device_of(device, rules)
+    found_device = device_for(rules, device, ray)
     uploads = intake.find([path])
     if len(uploads) != 1:
         raise UsageError(f"{path}: holds {len(uploads)} submissions, expected one to sweep over")
@@ -156,11 +165,18 @@ def sweep(
                 instances = (task.public(rules, rubric.absolute().parent, home_of(rubric), progress),)
         forbidden = (home_of(rubric), out, *own_files(rules, rubric))
         level = isolation or (Practice.strict if hidden else Practice.best)
-        with batches.open_bench(
-            rules, instances, isolation=level, device=found_device, forbidden=forbidden, store=ledger
+        with open_runner(
+            rules,
+            instances,
+            ray=ray,
+            workers=workers,
+            isolation=level,
+            device=found_device,
+            forbidden=forbidden,
+            store=ledger,
         ) as bench:
             graded = _in_order(jobs, grade_all(jobs, bench, workers, fresh, quiet, out))
-            environment = batches.environment(bench.evaluator)
+            environment = dict(bench.environment)
         reports = [build.report(one, rules, None) for one in graded]
         data = "hidden" if hidden else "public validation"
         found = swept(settings, reports, rules, data=data, environment=environment)

@@ -36,7 +36,13 @@ DeviceOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and everything else on stderr.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
-WorkersOption = Annotated[int | None, typer.Option(min=1, max=512, help="Submissions at a time (default: the cores at hand).")]
+WorkersOption = Annotated[
+    int | None, typer.Option(min=1, max=512, help="Submissions at a time, or on each node of --ray (default: the cores at hand).")
+]
+RayOption = Annotated[
+    str | None,
+    typer.Option("--ray", help="Grade on a Ray cluster: its head's HOST:PORT, auto, or local.", metavar="ADDRESS"),
+]
 FreshOption = Annotated[bool, typer.Option("--fresh", help="Run every submission again, whatever the ledger holds.")]
 IsolationOption = Annotated[
     Isolated, typer.Option(help="strict refuses a machine that can't confine submissions; best says what is missing.")

@@ -6,7 +6,7 @@ import datetime
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from rich.progress import (
@@ -19,13 +19,15 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from grader import adjustments, attempts, intake, pipeline, task
+from grader import adjustments, attempts, intake, task
 from grader import batch as batches
 from grader import roster as rosters
 from grader.adjustments import Adjustments
-from grader.cli.options import home_of
+from grader.cli.options import device_of, home_of
 from grader.cli.stored import Stored
 from grader.cli.terminal import Stopped, building, messages, shown, tell
+from grader.errors import UsageError
+from grader.pipeline import Runner, Store
 from grader.records import Graded, Upload
 from grader.report import write
 from grader.report.rungs import load_ladder
@@ -65,8 +67,51 @@ def prepare_task(rules: Rubric, rubric: Path, quiet: bool) -> task.Task:
         return task.load(rules, rubric.absolute().parent, home_of(rubric), progress)
 
 
+def device_for(rules: Rubric, asked: str | None, ray: str | None) -> str:
+    """The device that is meant here; which one a cluster has, the cluster knows. Raises UsageError where there is none."""
+    wanted = asked or rules.device
+    return wanted if ray else device_of(asked, rules)
+
+
+@contextmanager
+def open_runner(
+    rules: Rubric,
+    instances: Sequence[task.Instance],
+    *,
+    ray: str | None,
+    workers: int | None,
+    isolation: str,
+    device: str,
+    forbidden: tuple[Path, ...],
+    store: Store,
+) -> Iterator[Runner]:
+    """This machine, or the Ray cluster at that address. Raises UsageError where it can't be had."""
+    if ray is None:
+        with batches.open_bench(rules, instances, isolation=isolation, device=device, forbidden=forbidden, store=store) as bench:
+            yield bench
+        return
+    try:
+        from grader import cluster, fleet  # needs what is an extra
+
+        fleet.load(ray)
+    except ImportError as missing:
+        raise UsageError(f"--ray needs the package {missing.name}; install it with: pip install 'prunegrade[cluster]'") from None
+    with cluster.open_crew(
+        rules,
+        instances,
+        address=ray,
+        workers=workers,
+        isolation=isolation,
+        device=device,
+        forbidden=forbidden,
+        store=store,
+        notice=lambda sentence: tell(sentence, style="yellow"),
+    ) as crew:
+        yield crew
+
+
 def grade_all(
-    uploads: Sequence[Upload], bench: pipeline.Bench, workers: int | None, fresh: bool, quiet: bool, out: Path
+    uploads: Sequence[Upload], bench: Runner, workers: int | None, fresh: bool, quiet: bool, out: Path
 ) -> Iterator[Graded]:
     """Grade with progress on stderr: a live line on a terminal, else a line for each submission."""
     live = messages.is_terminal and not quiet
@@ -77,7 +122,7 @@ def grade_all(
     pace = Pace(len(uploads))
     with Progress(*columns, console=messages, disable=not live, transient=True) as progress:
         row = progress.add_task("grading", total=len(uploads), rate="")
-        several = workers or len(os.sched_getaffinity(0))
+        several = bench.slots or workers or len(os.sched_getaffinity(0))
         try:
             with closing(batches.grade_all(uploads, bench, workers=several, fresh=fresh)) as finished:
                 for graded in finished:

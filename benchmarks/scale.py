@@ -2,8 +2,9 @@
 """A large batch on one machine: ``python benchmarks/scale.py [--submissions N] [--keep FOLDER]``.
 
 Generated submissions (magnitude pruning at many rates, one in fifty fails) are graded on one instance with reports, by one
-grader. While it runs, its ledger is read from outside for how many are done, /proc for the keeper's memory, and a fixed piece
-of work is timed now and then, which tells how fast the machine is just then: times of submissions are given in units of it.
+grader. While it runs, its ledger is read from outside for how many are done, /proc for the keeper's memory and for the CPU time
+of all its processes, and a fixed piece of work is timed now and then, which tells how fast the machine is just then: times of
+submissions are given in units of it.
 Afterwards the batch is marked again under a changed rubric, and opened in headless Chromium.
 """
 
@@ -18,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +56,8 @@ class Sample:
     seconds: float  # since its start
     done: int  # submissions
     memory_bytes: int  # of the keeper, resident
-    floor: float | None  # seconds of the fixed piece of work
+    cpu_seconds: float  # of keeper and nursery, and of all that has ended below them
+    floor: float | None  # CPU seconds of the fixed piece of work
 
 
 def main() -> None:
@@ -87,7 +89,7 @@ def hand_in(folder: Path, count: int) -> Path:
     (folder / "in").mkdir()
     for number in range(count):
         source = FAILS if number % 50 == 49 else QUICK
-        rate = 0.5 + 0.49 * (number * 0.618034 % 1)
+        rate = 0.9 + 0.095 * (number * 0.618034 % 1)
         (folder / "in" / f"student{number:05d}.py").write_text(source.format(number=number, rate=rate), encoding="utf-8")
     own = yaml.safe_load((ROOT / "rubric.yaml").read_text(encoding="utf-8")) | {"instances": {"hidden": 0}}
     (folder / "rubric.yaml").write_text(yaml.safe_dump(own), encoding="utf-8")
@@ -107,7 +109,9 @@ def grade(folder: Path, rules: Path, workers: int) -> list[Sample]:
     batch = grader(folder, "batch", folder / "in", "-o", folder / "out", "--rubric", rules, "--workers", workers, "-q")
     while batch.poll() is None:
         floor = floor_seconds() if len(samples) % FLOOR_EVERY == 0 else None
-        samples.append(Sample(time.perf_counter() - started, done(folder / "out"), resident(batch.pid), floor))
+        samples.append(
+            Sample(time.perf_counter() - started, done(folder / "out"), resident(batch.pid), cpu_seconds(batch.pid), floor)
+        )
         time.sleep(EVERY_SECONDS)
     if batch.returncode:
         raise SystemExit(f"the grader ended with {batch.returncode}")
@@ -131,13 +135,32 @@ def resident(pid: int) -> int:
     return next((int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmRSS:")), 0)
 
 
+def cpu_seconds(keeper: int) -> float:
+    """Of the grader's processes; what runs just now counts once it has ended."""
+    ticks = 0
+    for pid in (keeper, *children_of(keeper)):
+        try:
+            ticks += sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:15]))
+        except OSError:
+            continue  # it has ended, and counts for its parent
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def children_of(pid: int) -> list[int]:
+    found: list[int] = []
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):  # each thread's own
+        with suppress(OSError):
+            found += map(int, children.read_text().split())
+    return found
+
+
 def floor_seconds() -> float:
-    """Wall time of a fixed piece of work, which is what evaluating mostly is: it waits for a processor as the grader does."""
+    """CPU time of a fixed piece of work, which is what evaluating mostly is."""
     left, right = torch.ones(1024, 128, dtype=torch.float64), torch.ones(128, 512, dtype=torch.float64)
-    started = time.perf_counter()
+    started = time.thread_time()
     for _ in range(20):
         torch.sigmoid(left @ right)
-    return time.perf_counter() - started
+    return time.thread_time() - started
 
 
 def remark(folder: Path, rules: Path) -> tuple[float, float]:
@@ -167,8 +190,8 @@ def rows(samples: Sequence[Sample], count: int, marked: float, rewritten: float,
         ("keeper's memory at the 500th", f"{early.memory_bytes / 2**20:,.0f} MiB"),
         ("highest until the last is graded", f"{max(grading) / 2**20:,.0f} MiB ({max(grading) / early.memory_bytes - 1:+.1%})"),
         ("highest until all reports are written", f"{max(later) / 2**20:,.0f} MiB ({max(later) / early.memory_bytes - 1:+.1%})"),
-        ("time each, the 500th to the 1,500th", f"{1000 * first[0]:.0f} ms, {first[1]:.2f} units"),
-        ("time each, the last 1,000", f"{1000 * last[0]:.0f} ms, {last[1]:.2f} units ({last[1] / first[1] - 1:+.1%})"),
+        ("each, the 500th to the 1,500th", f"{first}"),
+        ("each, the last 1,000", f"{last} ({last.units / first.units - 1:+.1%} in units)"),
         ("a unit (fixed piece of work)", f"{1000 * statistics.median(floors):.0f} ms"),
         ("marked again, and said who moved, in", f"{marked:.1f} s"),
         ("all reports written again in", f"{rewritten / 60:.1f} min"),
@@ -178,13 +201,26 @@ def rows(samples: Sequence[Sample], count: int, marked: float, rewritten: float,
     return found + [(name, f"{value / 1000:.1f} s") for name, value in in_browser(folder / "out/index.html")]
 
 
-def window(samples: Sequence[Sample], low: int, high: int) -> tuple[float, float]:
-    """Seconds a submission from the ``low``-th to the ``high``-th, and the same in units of the floor of that time."""
+@dataclass(frozen=True, slots=True)
+class Each:
+    """What one submission takes, in the mean of many."""
+
+    wall: float  # seconds
+    cpu: float  # seconds
+    units: float  # CPU time over that of the fixed piece of work meanwhile
+
+    def __str__(self) -> str:
+        return f"{1000 * self.wall:.0f} ms, {1000 * self.cpu:.0f} ms of CPU time, {self.units:.2f} units"
+
+
+def window(samples: Sequence[Sample], low: int, high: int) -> Each:
+    """From the ``low``-th to the ``high``-th."""
     inside = [one for one in samples if low <= one.done <= high]
     first, last = inside[0], next(one for one in inside if one.done == inside[-1].done)
-    each = (last.seconds - first.seconds) / (last.done - first.done)
+    count = last.done - first.done
+    cpu = (last.cpu_seconds - first.cpu_seconds) / count
     floors = [one.floor for one in samples if one.floor and first.seconds - 30 <= one.seconds <= last.seconds + 30]
-    return each, each / statistics.median(floors)
+    return Each((last.seconds - first.seconds) / count, cpu, cpu / statistics.median(floors))
 
 
 def in_browser(page: Path) -> list[tuple[str, float]]:

@@ -30,7 +30,7 @@ class Outpost:
 
     def greet(self) -> bytes:
         """The public half of this node's key."""
-        return self._handshake.public
+        return bytes(self._handshake.public)
 
     def open(self, theirs: bytes, key: bytes, job: bytes, *instances: bytes) -> bytes:
         """``key`` is the batch's, sealed for this node; the rest is sealed by it. Returns a sealed Offer."""

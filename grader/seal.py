@@ -37,14 +37,14 @@ class Seal:
         """``about`` says what the message is, and must be the same when it is opened. At most 2 GiB."""
         nonce = os.urandom(_NONCE_BYTES)
         try:
-            return nonce + self._cipher.encrypt(nonce, content, about.encode())
+            return nonce + bytes(self._cipher.encrypt(nonce, content, about.encode()))
         except OverflowError:
             raise GraderError(f"{len(content)} bytes can't be sent to a node as one, expected less than 2 GiB") from None
 
     def open(self, sealed: bytes, about: str) -> bytes:
         """Raises GraderError for anything but what was closed under this key as the same."""
         try:
-            return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], about.encode())
+            return bytes(self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], about.encode()))
         except (InvalidTag, ValueError):
             raise GraderError(f"a message between the nodes ({about}) was damaged or is somebody else's") from None
 

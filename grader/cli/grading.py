@@ -102,7 +102,8 @@ def batch(
             )
             ledger.open_batch(record)
             ledger.record(batches.grade_reference(bench), record, REFERENCE)
-            _recall([upload for upload in uploads if upload not in chosen], bench, ledger, record)
+            graded_now = {upload.student for upload in chosen}
+            _recall([upload for upload in uploads if upload.student not in graded_now], bench, ledger, record)
             for graded in grade_all(chosen, bench, workers, fresh, quiet, out):
                 ledger.record(graded, record)
         stored = Stored.of(ledger, record, rules, home_of(rubric))
@@ -142,7 +143,8 @@ def _chosen(uploads: Sequence[Upload], only: Sequence[str] | None) -> list[Uploa
     if unknown := [student for student in only if student not in known]:
         near = ", ".join(sorted(known)[:8])
         raise UsageError(f"--only {unknown[0]}: no such student; there are {near}{', ...' if len(known) > 8 else ''}")
-    return [upload for upload in uploads if upload.student in set(only)]
+    wanted = set(only)
+    return [upload for upload in uploads if upload.student in wanted]
 
 
 def _without_reports(uploads: Sequence[Upload], out: Path) -> list[Upload]:

@@ -68,11 +68,6 @@ class Stored:
         note = f"attempt {found.upload.attempt} counts, the {self.rules.attempts} one of those that were handed in"
         return replace(found, upload=replace(found.upload, student=student), notes=(*found.notes, note))
 
-    @property
-    def ids(self) -> dict[str, str]:
-        """Pseudonym -> student."""
-        return {name: student for student, name in self.pseudonyms.items()}
-
     def about(self) -> About:
         reference = self.ledger.graded(REFERENCE, self.batch)
         report = build.report(reference, self.rules, None) if reference else None
@@ -83,7 +78,10 @@ class Stored:
     def gallery(self) -> Gallery:
         """What the weights of the public instance look like; pages have none of hidden ones."""
         reference = self.ledger.graded(REFERENCE, self.batch)
-        return Gallery(_Pictures(self), _picture(reference) if reference else None)
+        return Gallery(
+            _Pictures(self, {name: student for student, name in self.pseudonyms.items()}),
+            _picture(reference) if reference else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +89,10 @@ class _Pictures(Mapping[str, Picture]):
     """By student, read when they are asked for."""
 
     stored: Stored
+    students: Mapping[str, str]  # by pseudonym, where they are marked blind
 
     def __getitem__(self, student: str) -> Picture:
-        student = self.stored.ids.get(student, student)
-        graded = self.stored.one(student)
+        graded = self.stored.one(self.students.get(student, student))
         picture = _picture(graded) if graded else None
         if picture is None:
             raise KeyError(student)

@@ -123,7 +123,8 @@ def _explained(error: Exception) -> tuple[int, str]:
 def _exit(code: int, message: str = "") -> NoReturn:
     if message:
         try:
-            print(f"{NAME}: {text.one_line(message, 4_000)}", file=sys.stderr, flush=True)
+            said = message.replace("'grade.py ", f"'{NAME} ")  # commands that it recommends
+            print(f"{NAME}: {text.one_line(said, 4_000)}", file=sys.stderr, flush=True)
         except OSError:
             lead_nowhere(sys.stderr)
     sys.exit(code)

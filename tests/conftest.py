@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -41,6 +42,17 @@ def kits(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, b
     rules = rubrics.load(rubric_file(folder, instances={"hidden": 1}))
     found = {kind: build.build(kind, rules, folder, home) for kind in ("student", "gradescope", "github", "gitlab")}
     return found | {"hidden": build.build("gradescope", rules, folder, home, hidden=HIDDEN)}
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program under the name that installing gives it, alone in a folder for PATH."""
+    path = tmp_path_factory.mktemp("bin") / "prunegrade"
+    start = f"import sys; sys.argv[0] = {str(path)!r}; sys.path.insert(0, {str(ROOT)!r})"
+    code = f"{start}; from grader.cli.program import main; main()"
+    path.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, "-c", code])} "$@"\n')
+    path.chmod(0o755)
+    return path
 
 
 def rubric_file(folder: Path, **changes: Any) -> Path:

@@ -138,6 +138,12 @@ def test_full_points_out_of_reach_have_no_error() -> None:
     assert charts.error_for(0.0, 0.0, Rubric()) is None
 
 
+def test_the_plane_is_drawn_under_a_rubric_with_extensions_too() -> None:
+    late = {"due": "2026-12-01T23:59", "timezone": "Europe/Berlin", "percent_per_day": 10, "extensions": {"ada": "48h"}}
+    mark = Mark("a", 0.9, 10.0, 1.0, "method")
+    assert charts.plane([mark], parse({"late": late}, "rubric.yaml")) == charts.plane([mark], Rubric())
+
+
 def test_the_plane_draws_at_most_2000_marks_evenly_and_says_so() -> None:
     marks = [*map(student, range(6_000)), *(Mark(f"m{place}", 0.9, 99.0, 1.0, "method") for place in range(30))]
     chart = charts.plane(marks, Rubric())

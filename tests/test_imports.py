@@ -27,7 +27,18 @@ OWNERS = {
     "nbformat": set(),  # the tests alone: it expands hostile notebooks without bounds
     "typer": {
         f"grader.cli.{name}"
-        for name in ("options", "checking", "grading", "kits", "ladder", "program", "remarking", "exporting", "similarity")
+        for name in (
+            "manners",
+            "options",
+            "checking",
+            "grading",
+            "kits",
+            "ladder",
+            "program",
+            "remarking",
+            "exporting",
+            "similarity",
+        )
     },
     "pygments": {"grader.similarity.tokens"},
     "rich": {"grader.cli.terminal", "grader.cli.steps", "grader.cli.similarity"},

@@ -1,6 +1,7 @@
 """The command line: the only part of the grader that prints and exits.
 
 - ``terminal``   what is printed and how: untrusted text made visible, progress, JSON, streams that nobody reads
+- ``manners``    the name it was called by, help, and who wants no colour
 - ``options``    what several commands take
 - ``grading``    batch and init
 - ``checking``   check, in all its formats

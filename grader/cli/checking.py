@@ -94,7 +94,8 @@ def check(
     """Check one submission on the public validation data: the same path and limits as the official run.
 
     Example: grade.py check my_prune.py
-    Example: grade.py check my_prune.py --format junit -o report.xml --html report.html
+    Example: grade.py check my_prune.py --html report.html
+    Example: grade.py check my_prune.py --format junit -o report.xml
     """
     form = _format(form, as_json)
     if not math.isfinite(min_points):

@@ -39,6 +39,7 @@ def doctor(
     """Show what confines submissions on this machine and what is missing, and whether known submissions score as they must.
 
     Example: grade.py doctor
+    Example: grade.py doctor --json
     """
     rules = rubrics.load(rubric)
     found_device = device_of(device, rules)

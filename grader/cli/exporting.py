@@ -57,9 +57,10 @@ def export(
 
     Exit status: 0 every result is in the file, 1 the file is written but somebody's result is not in it, 2 wrong usage or input.
 
-    Example: grade.py export reports/ canvas --gradebook Grades.csv --assignment "Pruning" -o filled.csv --feedback reports.zip
-
-    Example: grade.py export reports/ moodle --worksheet Grades.csv -o filled.csv --feedback feedback.zip
+    Example: grade.py export reports/ canvas --gradebook Grades.csv -o filled.csv
+    Example: grade.py export reports/ moodle --worksheet Grades.csv -o filled.csv
+    Example: grade.py export reports/ moodle --feedback feedback.zip
+    Example: grade.py export reports/ csv -o -
     """
     table_from = _source(to, gradebook, worksheet)
     _check_outputs(to, table_from, output, feedback_zip, overwrite)

@@ -37,7 +37,7 @@ from grader.cli.terminal import (
 from grader.errors import UsageError
 from grader.ledger import REFERENCE, Ledger
 from grader.records import Batch, Upload
-from grader.report.schema import grades_json
+from grader.report.schema import Prepared, grades_json, to_json
 
 
 def batch(
@@ -67,6 +67,8 @@ def batch(
     """Grade submissions on the hidden data and write reports.
 
     Example: grade.py batch submissions/ -o reports/
+    Example: grade.py batch canvas.zip --roster roster.csv
+    Example: grade.py batch submissions/ --only ada --fresh
     """
     rules = rubrics.load(rubric)
     if leaderboard and not rules.feedback.class_comparison:
@@ -125,6 +127,7 @@ def batch(
 def init(
     rubric: RubricOption = DEFAULT_RUBRIC,
     quiet: QuietOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Create the secret, the hidden data and the hidden models; batch does so by itself the first time.
 
@@ -132,8 +135,13 @@ def init(
     """
     rules = rubrics.load(rubric)
     problem = prepare_task(rules, rubric, quiet)
-    print(f"{len(problem.instances)} instances ready in {home_of(rubric)} (task {problem.digest[:12]})")
-    print("keep that folder to yourself: it holds the secret that the hidden data come from")
+    home, names = home_of(rubric), [instance.name for instance in problem.instances]
+    with answering():
+        if as_json:
+            print_json(to_json(Prepared(task_digest=problem.digest, instances=names, home=str(home))))
+        else:
+            print(f"{len(names)} instances ready in {home} (task {problem.digest[:12]})")
+            print("keep that folder to yourself: it holds the secret that the hidden data come from")
 
 
 def _chosen(uploads: Sequence[Upload], only: Sequence[str] | None) -> list[Upload]:

@@ -81,6 +81,8 @@ def calibrate(
     instances, limits or allow differ.
 
     Example: grade.py calibrate
+    Example: grade.py calibrate --rubric other.yaml
+    Example: grade.py calibrate --student-data reports/
     """
     rules = rubrics.load(rubric)
     other = _to_compare_with(rubric, against)
@@ -145,7 +147,8 @@ def sweep(
 ) -> None:
     """Run prune(model, **parameters) under many settings and find the best, on the public validation data.
 
-    Example: grade.py sweep reference/linear_bridge.py --grid eps=0.1,0.01,0.001 --grid epochs=30,100
+    Example: grade.py sweep prune.py --grid eps=0.1,0.01 --grid epochs=30,100
+    Example: grade.py sweep prune.py --point eps=0.1,epochs=100
     """
     settings = settings_of(grid or [], point or [])
     rules = rubrics.load(rubric) if hidden or rubric != DEFAULT_RUBRIC or rubric.exists() else Rubric()

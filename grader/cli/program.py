@@ -16,6 +16,7 @@ import typer
 
 import grader
 from grader.cli import checking, diagnosis, exporting, grading, kits, ladder, remarking, similarity
+from grader.cli.manners import NAME, help_of, tame_help
 from grader.cli.terminal import DONE, FAILED, USAGE, Stopped, answering, lead_nowhere
 from grader.errors import GraderError, UsageError
 from grader.report import text
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="Grades neural-network pruning: each [bold]prune(model)[/bold] runs confined, its weights are scored on hidden data.",
-    epilog="Without a command, 'batch' is meant: 'grade.py' grades submissions/, 'grade.py FOLDER' grades FOLDER.",
+    epilog=f"Without a command, 'batch' is meant: '{NAME}' grades submissions/, '{NAME} FOLDER' grades FOLDER.",
 )
 for command in (
     grading.batch,
@@ -40,7 +41,7 @@ for command in (
     exporting.export,
     similarity.similarity,
 ):
-    app.command()(command)
+    app.command(help=help_of(command))(command)
 
 
 def _with_default_command(arguments: Sequence[str]) -> list[str]:
@@ -67,12 +68,13 @@ def version(
 def main() -> NoReturn:
     """Run a command and end with the project's exit status: 0 done, 1 below, 2 usage, 3 the grader failed, 130 Ctrl-C."""
     _open_streams()
+    tame_help()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup's wish not to hear of it stands
             signal.signal(number, _stop)
     try:
         with answering():
-            code = app(args=_with_default_command(sys.argv[1:]), prog_name="grade.py", standalone_mode=False)
+            code = app(args=_with_default_command(sys.argv[1:]), prog_name=NAME, standalone_mode=False)
         _exit(code if isinstance(code, int) else DONE)
     except UsageError as error:
         _exit(USAGE, str(error))
@@ -107,7 +109,7 @@ def _stop(number: int, _: object) -> NoReturn:
 def _explained(error: Exception) -> tuple[int, str]:
     worded = getattr(error, "format_message", None)
     if worded:  # a wrong option or argument
-        command = getattr(getattr(error, "ctx", None), "command_path", "grade.py")
+        command = getattr(getattr(error, "ctx", None), "command_path", NAME)
         sentence = worded().rstrip(".").replace("Value error, ", "")
         return USAGE, f"{sentence[:1].lower()}{sentence[1:]}; see '{command} --help'"
     if os.environ.get("PRUNEGRADE_DEBUG"):
@@ -121,7 +123,8 @@ def _explained(error: Exception) -> tuple[int, str]:
 def _exit(code: int, message: str = "") -> NoReturn:
     if message:
         try:
-            print(f"grade.py: {text.one_line(message, 4_000)}", file=sys.stderr, flush=True)
+            said = message.replace("'grade.py ", f"'{NAME} ")  # commands that it recommends
+            print(f"{NAME}: {text.one_line(said, 4_000)}", file=sys.stderr, flush=True)
         except OSError:
             lead_nowhere(sys.stderr)
     sys.exit(code)

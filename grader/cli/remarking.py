@@ -11,14 +11,15 @@ import typer
 
 from grader import rubric as rubrics
 from grader.attempts import student_of
-from grader.cli.options import DEFAULT_RUBRIC, QuietOption, RubricOption, home_of
+from grader.cli.options import DEFAULT_RUBRIC, JsonOption, QuietOption, RubricOption, home_of
 from grader.cli.steps import decisions, write_reports
 from grader.cli.stored import Stored
-from grader.cli.terminal import PlainConsole, answering, cell, tell
+from grader.cli.terminal import PlainConsole, answering, cell, print_json, tell
 from grader.errors import UsageError
 from grader.ledger import Ledger
 from grader.marking import Total, total
 from grader.records import Batch
+from grader.report.schema import ChangeReport, MoveReport, Remarked, to_json
 from grader.rubric import NEEDS_A_RUN, Rubric, differing, value_at
 from grader.yamlfile import Section
 
@@ -39,10 +40,12 @@ def remark(
     out: Annotated[Path, typer.Argument(help="The folder of a batch's reports.", metavar="OUT")],
     rubric: RubricOption = DEFAULT_RUBRIC,
     quiet: QuietOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Apply a changed rubric to a batch's stored measurements without running any submission, and print who moved.
 
     Example: grade.py remark reports/
+    Example: grade.py remark reports/ --rubric other.yaml --json
     """
     rules = rubrics.load(rubric)
     if not (out / "ledger.sqlite").is_file():
@@ -63,7 +66,11 @@ def remark(
         stored, earlier = (Stored.of(ledger, *one, home_of(rubric)) for one in ((again, rules), (batch, before)))
         _refuse_attempts_that_were_not_run(stored, rubric, out)
         with answering():
-            _print_moves(list(_moves(stored, earlier)), changed, before, rules, batch)
+            moves = list(_moves(stored, earlier))
+            if as_json:
+                print_json(to_json(_remarked(moves, changed, before, rules, batch)))
+            else:
+                _print_moves(moves, changed, before, rules, batch)
         write_reports(out, stored, stored.about(), home_of(rubric), quiet)
         ledger.open_batch(again)  # last: what is stopped before is marked again from the same start
 
@@ -120,6 +127,15 @@ def _why(old: Total, new: Total) -> str:
     if old.override != new.override:
         reasons.append(f"set by {new.override.author}: {new.override.reason}" if new.override else "no longer set by a person")
     return "; ".join(reasons)
+
+
+def _remarked(moves: list[Move], changed: list[str], before: Rubric, after: Rubric, batch: Batch) -> Remarked:
+    return Remarked(
+        rubric_digest=after.digest,
+        changed=[ChangeReport(key=key, before=value_at(before, key), after=value_at(after, key)) for key in changed],
+        moves=[MoveReport(student=one.student, before=one.before, after=one.after, why=one.why) for one in moves],
+        submissions=len(batch.students),
+    )
 
 
 def _print_moves(moves: list[Move], changed: list[str], before: Rubric, after: Rubric, batch: Batch) -> None:

@@ -38,7 +38,8 @@ def similarity(
     Compares uploads, returned weights (of a batch that was graded) and code: runs of tokens, whatever the names, comments and
     layout. The submissions are read as text and never run.
 
-    Example: grade.py similarity reports/ --template handed-out/prune.py -o similarity.html
+    Example: grade.py similarity reports/ --template handed-out/prune.py
+    Example: grade.py similarity this-year/ last-year/ -o similarity.html
     """
     given = template or []
     texts = read.template(given)

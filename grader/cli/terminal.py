@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.style import StyleType
 
+from grader.cli.manners import no_colour
 from grader.errors import GraderError
 from grader.report import text
 
@@ -24,7 +25,14 @@ class PlainConsole(Console):
     """Shows text as it stands: what a student wrote is no markup, and a reader who has left is the caller's business."""
 
     def __init__(self, stderr: bool = False) -> None:
-        super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
+        super().__init__(
+            stderr=stderr,
+            markup=False,
+            emoji=False,
+            highlight=False,
+            soft_wrap=True,
+            color_system=None if no_colour() else "auto",  # rich itself would leave bold and dim type
+        )
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError

@@ -187,7 +187,8 @@ def plane(marks: Sequence[Mark], rubric: Rubric) -> Chart:
     least_error = (error_for(rubric.points.max, 1.0, rubric) or cap) / 3
     across = _left_domain([1 - mark.sparsity for mark in shown], low=0.003, high=0.5)
     up = _error_domain([mark.mse for mark in shown], low=least_error, high=1.5 * cap, most=10 * cap)
-    layers = _levels(rubric, across, up) + _mark_layers(shown)
+    scale = Rubric(score=rubric.score, points=rubric.points)  # nothing else counts, and not every rubric has a hash
+    layers = _levels(scale, across, up) + _mark_layers(shown)
     summary = _plane_summary(marks, usable, shown, rubric)
     return Chart("chart-plane", "Sparsity and error", summary, _on_axes(across, up, layers))
 

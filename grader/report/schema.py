@@ -1,4 +1,4 @@
-"""The published form of every JSON file: grades, reports, calibrations and sweeps, and their JSON Schemas.
+"""The published form of every JSON: grades, reports, calibrations, sweeps, what remark and init say, and their JSON Schemas.
 
 ``python -m grader.report.schema`` writes the schemas. Every field stands in every file; null says that there is no value.
 """
@@ -225,6 +225,42 @@ class Sweep(Part):
     best: int | None = Field(description="index of the setting with the highest score; null where none was graded")
 
 
+class ChangeReport(Part):
+    """A key of the rubric that is not what it was."""
+
+    key: str = Field(description='such as "points.upper"')
+    before: Any
+    after: Any
+
+
+class MoveReport(Part):
+    """One submission whose points are not what they were."""
+
+    student: str
+    before: NonNegative | None = Field(description="points; null while the grader owes a result")
+    after: NonNegative | None
+    why: str
+
+
+class Remarked(Part):
+    """What 'remark --json' prints: which keys of the rubric have changed, and whose points with them."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    rubric_digest: str = Field(description="of the rubric that the batch is marked by now")
+    changed: list[ChangeReport]
+    moves: list[MoveReport] = Field(description="in student order")
+    submissions: Count
+
+
+class Prepared(Part):
+    """What 'init --json' prints: the task that submissions will be measured on."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    task_digest: str
+    instances: list[str] = Field(description='"public", "hidden-1", ...')
+    home: str = Field(description="the folder with the secret and the hidden data")
+
+
 def to_json(part: Part) -> str:
     """The file's text: UTF-8, floats with all digits, fields in the schema's order."""
     return part.model_dump_json(indent=2) + "\n"
@@ -247,6 +283,8 @@ def schema_texts() -> dict[str, str]:
         "report.schema.json": Report,
         "calibration.schema.json": Calibration,
         "sweep.schema.json": Sweep,
+        "remarked.schema.json": Remarked,
+        "prepared.schema.json": Prepared,
     }
     return {name: _schema_text(model) for name, model in models.items()}
 

@@ -43,7 +43,7 @@ class Nursery:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
-                env={**(inherited or {}), **_clean_environment(self._cache)},
+                env={**(inherited or {}), **clean_environment(self._cache)},
                 cwd="/",
                 start_new_session=True,
             )
@@ -92,7 +92,7 @@ class Nursery:
         shutil.rmtree(self._cache, ignore_errors=True)
 
 
-def _clean_environment(cache: str) -> dict[str, str]:
+def clean_environment(cache: str) -> dict[str, str]:
     """A scrubbed environment: nothing of the caller's but a locale and where its programs lie."""
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",

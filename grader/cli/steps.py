@@ -63,6 +63,7 @@ def handed_in(paths: Sequence[Path], roster: Path | None, which: str) -> list[Up
 
 
 def prepare_task(rules: Rubric, rubric: Path, quiet: bool) -> task.Task:
+    batches.must_confine()
     with building(quiet) as progress:
         return task.load(rules, rubric.absolute().parent, home_of(rubric), progress)
 
@@ -122,7 +123,7 @@ def grade_all(
     pace = Pace(len(uploads))
     with Progress(*columns, console=messages, disable=not live, transient=True) as progress:
         row = progress.add_task("grading", total=len(uploads), rate="")
-        several = bench.slots or workers or len(os.sched_getaffinity(0))
+        several = bench.slots or workers or _cores()
         try:
             with closing(batches.grade_all(uploads, bench, workers=several, fresh=fresh)) as finished:
                 for graded in finished:
@@ -136,6 +137,11 @@ def grade_all(
         except Stopped:
             tell(f"what was graded so far is safe in {out}")
             raise
+
+
+def _cores() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Pace:

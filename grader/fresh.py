@@ -69,7 +69,9 @@ class FreshProcess:
         self._end: _End | None = None
         self._closed_itself = False  # the result pipe has come to its end
         self._was_ended = False  # by this process
+        self._given_up = False  # somebody has closed it, maybe in the middle of a run
         self._layers: tuple[str, ...] | None = None
+        self.limited: tuple[str, ...] = ()  # what the system can limit, once it has been probed
         try:
             self._process = _started(self._folder, inherits)
         except OSError:
@@ -90,7 +92,7 @@ class FreshProcess:
         record = self._next_record(time.monotonic() + START_SECONDS)
         if record is None or "layers" not in record:
             raise GraderError(f"a process for a run could not be started: {self._why(record)}")
-        self._layers = tuple(record["layers"])
+        self._layers, self.limited = tuple(record["layers"]), tuple(record["limited"])
         return self._layers
 
     def await_result(self, bundle: bytes, data: PublicData) -> Run:
@@ -114,10 +116,13 @@ class FreshProcess:
         overdue = weights is None and time.monotonic() >= deadline
         seconds = time.monotonic() - started
         self._stop()
+        if weights is None and self._given_up:
+            raise GraderError("the run was given up")
         return self._concluded(status, weights, stage, seconds, overdue, begun)
 
     def close(self) -> None:
         """End it and whatever it has started, as far as that can be found; from any thread, more than once."""
+        self._given_up = True
         self._stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -309,12 +314,13 @@ def _end_tree(process: subprocess.Popen[bytes], *, ended: bool) -> None:
     """The process with all that it has started: its group, or on Windows its tree, which is lost once it has ended itself."""
     if ended:
         return
-    if os.name == "nt":
-        subprocess.run(["taskkill", "/T", "/F", "/PID", str(process.pid)], capture_output=True, check=False)
-        with suppress(OSError):
-            process.kill()
-    else:
+    if hasattr(os, "killpg"):
         _kill_group(process)
+        return
+    with suppress(OSError):
+        subprocess.run(["taskkill", "/T", "/F", "/PID", str(process.pid)], capture_output=True, check=False)
+    with suppress(OSError):
+        process.kill()
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:

@@ -52,7 +52,7 @@ class Portable:
     def __enter__(self) -> Self:
         try:
             first = self._started()
-            self.isolation = _judged(first.await_probe(), limited=self._limited)
+            self.isolation = _judged(first.await_probe(), first.limited)
             self._ready = first
         except BaseException as error:
             self.close()
@@ -130,20 +130,18 @@ class Portable:
             self._open.discard(process)
 
 
-def _judged(layers: tuple[str, ...], *, limited: bool) -> Isolation:
+def _judged(layers: tuple[str, ...], limited: tuple[str, ...]) -> Isolation:
     """L1 where CPU time, memory and files are limited by the system, else L0."""
+    has_limits = "limits" in layers
     missing = {layer: "not in practice" for layer in LAYERS if layer not in layers}
-    if "limits" not in layers:
-        missing["limits"] = f"{system()} can't limit a process's memory" if limited else "switched off"
-    held = "CPU time, memory and files are limited as in the official run" if "limits" in layers else _without_limits(limited)
+    held = f"{_listed(limited)} {'is' if len(limited) == 1 else 'are'} limited" if limited else "only the clock is a limit"
+    held += " as in the official run" if has_limits else ", and memory is not"
     practice = (
-        f"practice: on {system()} each run is a fresh process that nothing confines, for your own code only; {held}; "
-        "the official run is confined on Linux"
+        f"practice: on {system()} a run is a fresh process that nothing confines, for your own code only; {held}; "
+        "the official run is confined"
     )
-    return Isolation("L1" if "limits" in layers else "L0", layers, missing, practice=practice)
+    return Isolation("L1" if has_limits else "L0", layers, missing, practice=practice)
 
 
-def _without_limits(limited: bool) -> str:
-    if not limited:
-        return "nothing but the clock on the wall is limited"
-    return "only the clock on the wall is limited" if os.name == "nt" else "CPU time and files are limited, memory is not"
+def _listed(words: tuple[str, ...]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))

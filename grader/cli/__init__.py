@@ -3,7 +3,7 @@
 - ``terminal``   what is printed and how: untrusted text made visible, progress, JSON, streams that nobody reads
 - ``options``    what several commands take
 - ``grading``    batch and init
-- ``checking``   check, in all its formats
+- ``checking``   check, in all its formats; ``watching`` does so again whenever the files have changed
 - ``kits``       kit
 - ``ci``         what a batch has found, for the GitHub job that ran it
 - ``diagnosis``  doctor

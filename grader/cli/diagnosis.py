@@ -40,6 +40,7 @@ def doctor(
 
     Example: grade.py doctor
     """
+    batches.must_confine()
     rules = rubrics.load(rubric)
     found_device = device_of(device, rules)
     with building(quiet) as progress:

@@ -63,7 +63,6 @@ def handed_in(paths: Sequence[Path], roster: Path | None, which: str) -> list[Up
 
 
 def prepare_task(rules: Rubric, rubric: Path, quiet: bool) -> task.Task:
-    batches.must_confine()
     with building(quiet) as progress:
         return task.load(rules, rubric.absolute().parent, home_of(rubric), progress)
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 if TYPE_CHECKING:
     from grader.inside.submission import Given
 
+_LIMITABLE = ("CPU time", "memory", "files")
 _MARGIN = 0.1  # s, by which the kernel's two ways of counting CPU time may differ
 
 
@@ -32,7 +33,9 @@ def main() -> None:
     try:
         assignment = submission.load_assignment()
         packages.prepare(setting.packages)
-        submission.send({"layers": ["environment"] * (not setup["inherits"]) + ["limits"] * _can_limit(setup)})
+        limited = _limitable(setup)
+        layers = ["environment"] * (not setup["inherits"]) + ["limits"] * (len(limited) == len(_LIMITABLE))
+        submission.send({"layers": layers, "limited": limited})
     except BaseException as error:
         submission.send({"broken": f"{type(error).__name__}: {error}"})
         os._exit(70)
@@ -98,9 +101,10 @@ def _prepare(note: Any, *, programs: bool) -> None:
 # --- what the system can limit ----------------------------------------------------------------------------------------
 
 
-def _can_limit(setup: dict[str, Any]) -> bool:
-    """Whether CPU time, memory and the size of files can all be limited."""
-    return bool(setup["limited"] and _resource() and _addresses())
+def _limitable(setup: dict[str, Any]) -> list[str]:
+    if not setup["limited"] or not _resource():
+        return []
+    return [what for what in _LIMITABLE if what != "memory" or _addresses()]
 
 
 def _start(setup: dict[str, Any]) -> None:

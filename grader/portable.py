@@ -16,7 +16,7 @@ from collections.abc import Collection, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from grader import handover
+from grader import handover, signals
 from grader.errors import GraderError
 from grader.fresh import FreshProcess
 from grader.handover import SLOW_IMPORTS, PublicData
@@ -115,8 +115,8 @@ class Portable:
         return ready
 
     def _started(self) -> FreshProcess:
-        process = FreshProcess(self._rubric, inherits=self._inherits, limited=self._limited)
-        with self._lock:
+        with signals.held(), self._lock:  # or Ctrl-C could leave one that nobody knows
+            process = FreshProcess(self._rubric, inherits=self._inherits, limited=self._limited)
             self._open.add(process)
             closed = self._closed
         if closed:

@@ -29,30 +29,26 @@ def follow(path: Path, once: Callable[[], int], stand_by: Callable[[], None], qu
 
     ``once`` makes a check, prints it and returns its exit status; ``stand_by`` prepares the next one.
     """
-    seen = state(path)
-    status = _timed(once, quiet)
+    seen, started = state(path), time.monotonic()
+    status = once()
     while True:
         try:
+            if not quiet:
+                took = time.monotonic() - started
+                tell(f"{time.strftime('%H:%M:%S')}: checked in {took:.2f} s; waiting for a change, Ctrl-C ends")
             stand_by()
             seen = changed(path, seen)
         except Stopped as stopped:
             if stopped.number != signal.SIGINT:
                 raise
             return status
+        started = time.monotonic()
         _part()
         try:
-            status = _timed(once, quiet)
+            status = once()
         except UsageError as error:  # such as a folder that holds two submissions for a while
             status = USAGE
             tell(f"{error}")
-
-
-def _timed(once: Callable[[], int], quiet: bool) -> int:
-    started = time.monotonic()
-    status = once()
-    if not quiet:
-        tell(f"{time.strftime('%H:%M:%S')}: checked in {time.monotonic() - started:.2f} s; waiting for a change, Ctrl-C ends")
-    return status
 
 
 def _part() -> None:

@@ -221,7 +221,7 @@ def test_every_command_can_be_asked_for_help_without_anything_of_posix(arguments
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("command", ["batch submissions", "batch submissions --isolation best", "calibrate", "init", "doctor"])
+@pytest.mark.parametrize("command", ["batch submissions", "batch submissions --isolation best", "calibrate", "doctor"])
 def test_what_needs_hidden_data_is_refused_in_one_sentence(command: str, tmp_path: Path) -> None:
     done = run_program(*command.split(), home=tmp_path / "home", env=PRACTICE)
     assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1

@@ -43,7 +43,7 @@ from grader.report.student_page import around, rungs_of, standing, student_page
 from grader.report.summary import summary
 from grader.report.write import write_text
 from grader.rubric import Rubric
-from grader.task import Instance, Split
+from grader.task import Split
 
 SAMPLES = "hidden samples of the public model's test data"
 
@@ -70,11 +70,11 @@ class _Result:
 class _Wanted:
     """What becomes of a check."""
 
+    path: Path
     form: Format
     output: Path | None
     junit_file: Path | None
     html: Path | None
-    one: bool
     min_points: float
     samples: Path | None
     quiet: bool
@@ -127,14 +127,13 @@ def check(
     if samples:
         instance = replace(instance, hidden=Split(*owndata.read_split(samples)))
     forbidden = (home_of(rubric), *([samples] if samples else []))
-    wanted = _Wanted(form, output, junit_file, html, one, min_points, samples, quiet)
+    wanted = _Wanted(path, form, output, junit_file, html, min_points, samples, quiet)
     found_device = device_of(device, rules)
     with batches.open_bench(rules, [instance], isolation=isolation, device=found_device, forbidden=forbidden) as bench:
 
         def once() -> int:
-            return _once(
-                replace(_upload(path, one), submitted_at=names.submitted_at), names, rules, instance.digest, bench, wanted
-            )
+            upload = replace(_upload(path, one), submitted_at=names.submitted_at)
+            return _once(upload, names, rules, instance.digest, bench, wanted)
 
         status = watching.follow(path, once, bench.sandbox.stand_by, quiet) if watch else once()
     if status != DONE:
@@ -146,7 +145,7 @@ def _once(
 ) -> int:
     """Check it and write everything that is wanted. Returns the exit status."""
     result = _check(upload, names, rules, task_digest, bench, wanted)
-    entry = _entry_shown(Path(upload.source), result.checked.entry)
+    entry = _entry_shown(wanted.path, result.checked.entry)
     checked = replace(result.checked, min_points=wanted.min_points, entry=entry)
     _write_files(checked, result, wanted.junit_file, wanted.html)
     _answer(checked, wanted.form, wanted.output, wanted.quiet)

@@ -34,7 +34,7 @@ _LAST_SECONDS = 1.0  # for what is left in the pipes of a process that has ended
 _PIECE = 0.2  # of a wait, since on Windows Ctrl-C does not end one
 _ROOM = WEIGHTS_BYTES + RECORDS * RECORD_BYTES
 _FAULTS = 0xC0000000  # Windows ends a process that did something forbidden with such a status
-_STACK_OVERFLOW, _ABORTED = 0xC00000FD, 0xC0000409
+_ABORTED = 0xC0000409
 _NEEDED_ON_WINDOWS = (
     "SYSTEMROOT",
     "SYSTEMDRIVE",

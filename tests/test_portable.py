@@ -23,9 +23,10 @@ import corpus
 import pytest
 from conftest import environment, program, rubric_file, run_program
 
-from grader import batch, intake, pipeline, portable, rubric, task
+from grader import batch, evidence, fresh, intake, pipeline, portable, rubric, task
 from grader.cli import watching
 from grader.errors import GraderError, UsageError
+from grader.evidence import Evidence
 from grader.pipeline import Bench
 from grader.records import Outcome, Upload
 from grader.rubric import LimitsSection
@@ -323,3 +324,13 @@ def test_a_file_that_grows_is_waited_for(tmp_path: Path) -> None:
         writing = pool.submit(write)
         found = watching.changed(path, seen)
         assert writing.done() and found == watching.state(path)
+
+
+@pytest.mark.parametrize(("returncode", "verdict", "words"), [
+    (0, "exited", "status 0"), (3, "exited", "status 3"), (0xC0000005, "crashed", "SIGSEGV"),
+    (0xC00000FD, "crashed", "recursion"), (0xC0000409, "crashed", "SIGABRT"),
+])  # fmt: skip
+def test_how_windows_ends_a_process_is_told_in_the_same_words(returncode: int, verdict: str, words: str) -> None:
+    found = Evidence(None, "prune", overdue=False, killed=None, wait_status=fresh._as_status(returncode), cpu_seconds=0.0)
+    failure = evidence.failure(found, RULES.limits, "lost")
+    assert failure.verdict == verdict and words in failure.message

@@ -29,8 +29,9 @@ from figures import environment, table  # noqa: E402
 
 from grader import intake, rubric, task  # noqa: E402
 from grader.formulas import PARAMETER_COUNT  # noqa: E402
+from grader.handover import PublicData  # noqa: E402
 from grader.records import Submission, Upload  # noqa: E402
-from grader.sandbox import PublicData, Sandbox  # noqa: E402
+from grader.sandbox import Sandbox  # noqa: E402
 
 WARM_UP = 10
 PAUSE_SECONDS = 0.08

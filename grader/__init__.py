@@ -14,6 +14,8 @@ The modules, in the order in which a submission meets them:
 - ``downloads`` splits what an LMS gave, ``gradescope`` reads its metadata, ``clone`` a git clone's commit; ``roster`` says who
   each is and who is missing, ``attempts`` which of several counts
 - ``sandbox``   the keeper's side of a run; ``nursery`` owns the forking process, ``conversation`` one run's pipes and clock
+- ``portable``  the same for practice on macOS and Windows; ``fresh`` owns one run's process, its pipes and clock
+- ``handover``  what goes into a run either way, ``incoming`` what comes out
 - ``inside``    everything that shares a process with student code
 - ``evidence``  what became of a run that gave no weights
 - ``weights``   the gate: untrusted bytes become arrays, or a verdict

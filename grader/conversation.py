@@ -11,55 +11,23 @@ import os
 import select
 import signal
 import socket
-import struct
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Self
 
 from grader import evidence
 from grader.cgroup import ControlGroup
 from grader.errors import GraderError
 from grader.evidence import WEIGHTS_BYTES
+from grader.incoming import RECORD_BYTES, RECORDS, Log, take_record
 from grader.nursery import START_SECONDS
 from grader.records import Run, Stage
 from grader.rubric import LimitsSection
 
-RECORD_BYTES = 1 << 19  # room for all the texts that inside.failure allows, each character in JSON's twelve bytes
-_RECORDS = 8  # stage and status make two; a flood of further ones ends the run
 _BUSY = 4  # times the wall limit at most, for a run that waits for a processor while the clock is the CPU's
 _GONE = (BrokenPipeError, ConnectionResetError)  # the child at a socket's other end, as its warden's report will explain
 _END_SECONDS = 60.0  # a warden on a busy machine needs its time; without namespaces nobody else kills so surely
 _RESULT_PIPE_BYTES = 1 << 20  # so that the weights fit in at once
-
-
-@dataclass(slots=True)
-class _Log:
-    """Keeps the head and the tail of what a submission prints, and drains the rest."""
-
-    limit: int
-    head: bytearray = field(default_factory=bytearray)
-    tail: bytearray = field(default_factory=bytearray)
-    total: int = 0
-
-    def add(self, data: bytes) -> None:
-        self.total += len(data)
-        room = self.limit * 3 // 4 - len(self.head)
-        if room > 0:
-            self.head += data[:room]
-            data = data[room:]
-        if data:
-            self.tail += data
-            del self.tail[: -(self.limit // 4)]  # in place: a flood must not cost a copy of the tail for each piece
-
-    @property
-    def truncated(self) -> bool:
-        return self.total > len(self.head) + len(self.tail)
-
-    def text(self) -> str:
-        dropped = self.total - len(self.head) - len(self.tail)
-        gap = f"\n[... {dropped} bytes left out ...]\n".encode() if dropped else b""
-        return bytes(self.head + gap + self.tail).decode("utf-8", "replace")
 
 
 class Conversation:
@@ -70,7 +38,7 @@ class Conversation:
         self._limits = limits
         self._group = group
         self.unforbidden: tuple[str, ...] = ()  # what the probe did not try, since no layer in force forbids it
-        self._log = _Log(limits.log_bytes)
+        self._log = Log(limits.log_bytes)
         self._incoming = bytearray()  # of the result pipe
         self._report = b""
         self._open: set[int] = set()
@@ -106,7 +74,7 @@ class Conversation:
         """Wait until the child is confined and has proved it. Nothing of the student's has reached it yet."""
         deadline = time.monotonic() + START_SECONDS
         while True:
-            record = self._take_record()
+            record = take_record(self._incoming)
             if record is not None:
                 break
             if not self._pump(deadline) or self._ended():
@@ -133,7 +101,7 @@ class Conversation:
         stage: Stage = "import"
         status: dict[str, Any] | None = None
         overdue = False
-        for _ in range(_RECORDS):
+        for _ in range(RECORDS):
             record, pending = self._next_record(deadline, pending)
             if record is None:
                 overdue = time.monotonic() >= deadline
@@ -183,33 +151,16 @@ class Conversation:
             unexplained_kill=failure is not None and evidence.is_unexplained_kill(failure, report.get("status")),
         )
 
-    def _take_record(self) -> dict[str, Any] | None:
-        """The next complete record of the result pipe, or None. A malformed one reads as a claim worth nothing."""
-        if len(self._incoming) < 4:
-            return None
-        (length,) = struct.unpack_from("<I", self._incoming)
-        if length > RECORD_BYTES:
-            return {"claim": "garbage"}
-        if len(self._incoming) < 4 + length:
-            return None
-        text = bytes(self._incoming[4 : 4 + length])
-        del self._incoming[: 4 + length]
-        try:
-            record = json.loads(text)
-        except (ValueError, RecursionError):
-            record = None
-        return record if isinstance(record, dict) else {"claim": "garbage"}
-
     def _next_record(self, deadline: float, pending: memoryview) -> tuple[dict[str, Any] | None, memoryview]:
         while True:
-            if (record := self._take_record()) is not None:
+            if (record := take_record(self._incoming)) is not None:
                 return record, pending
             if pending:
                 pending = self._hand_over(pending)
             alive = self._pump(deadline, writing=bool(pending))
             if not alive or self._ended() or self._group.ran_out_of_memory():
                 self._drain_result()
-                return self._take_record(), pending
+                return take_record(self._incoming), pending
 
     def _hand_over_first(self, head: bytes, data: int) -> int:
         """The first bytes, which are what the descriptor travels with. Returns how many were taken."""

@@ -15,6 +15,7 @@ from grader.records import Failure, Stage, Verdict
 from grader.rubric import LimitsSection
 
 WEIGHTS_BYTES = PARAMETER_COUNT * 4
+SIGKILL, SIGXCPU = 9, 24  # which Windows has no names for
 _NEARLY = 0.9  # of the memory limit: who is killed by the kernel there was killed for that
 CLAIMS: tuple[Verdict, ...] = ("unreadable", "no_entry", "raised", "exited", "rejected", "out_of_memory")
 _BUILTIN_EXCEPTIONS = frozenset(
@@ -43,11 +44,11 @@ def failure(found: Evidence, limits: LimitsSection, lost: str) -> Failure:
     stage = found.stage
     where = "importing the submission" if stage == "import" else "prune(model)"
     number = _signal_of(found.wait_status)
-    by_cpu = limits.clock != "wall" and number in (signal.SIGXCPU, signal.SIGKILL) and found.cpu_seconds >= limits.cpu_seconds
+    by_cpu = limits.clock != "wall" and number in (SIGXCPU, SIGKILL) and found.cpu_seconds >= limits.cpu_seconds
     if found.killed == "cpu" or by_cpu:
         used = f"{where} used more than {limits.cpu_seconds:g} s of CPU time (limits.cpu_seconds in rubric.yaml)"
         return Failure("timed_out", stage, f"{used}; {_fewer(stage)}")
-    full = number == signal.SIGKILL and found.peak_memory_bytes >= _NEARLY * limits.memory_bytes
+    full = number == SIGKILL and found.peak_memory_bytes >= _NEARLY * limits.memory_bytes
     if found.killed == "memory" or (full and found.killed is None):
         return Failure("out_of_memory", stage, f"{where} used more memory than limits.memory_bytes in rubric.yaml allows")
     if found.overdue or found.killed == "wall":
@@ -56,7 +57,7 @@ def failure(found: Evidence, limits: LimitsSection, lost: str) -> Failure:
         raise GraderError(lost)
     if found.killed == "leash" or found.claim:
         return Failure("rejected", "collect", f"what came back is not the {WEIGHTS_BYTES:,} bytes of the model's weights")
-    if number == signal.SIGKILL and found.machine_lacks_memory:
+    if number == SIGKILL and found.machine_lacks_memory:
         raise GraderError("this machine ran out of memory; use fewer workers, or a smaller limits.memory_bytes in rubric.yaml")
     if number is not None:
         return Failure("crashed", stage, f"{where} was ended by {_signal_name(number)}: {_signal_hint(number)}")
@@ -66,7 +67,7 @@ def failure(found: Evidence, limits: LimitsSection, lost: str) -> Failure:
 
 def is_unexplained_kill(found: Failure, wait_status: int | None) -> bool:
     """Whether a SIGKILL ended the run of which nobody here knows the sender: its own code, or somebody on this machine."""
-    return found.verdict == "crashed" and _signal_of(wait_status) == signal.SIGKILL
+    return found.verdict == "crashed" and _signal_of(wait_status) == SIGKILL
 
 
 def _fewer(stage: Stage) -> str:
@@ -111,27 +112,26 @@ def notes(claim: Mapping[str, Any] | None) -> tuple[str, ...]:
 
 
 def _signal_of(status: int | None) -> int | None:
-    return os.WTERMSIG(status) if status is not None and os.WIFSIGNALED(status) else None
+    """The number of the signal that ended it; the low seven bits are none for an exit, and all for a stop."""
+    number = 0 if status is None else status & 0x7F
+    return None if number in (0, 0x7F) else number
 
 
 def _signal_name(number: int) -> str:
     try:
         return signal.Signals(number).name
     except ValueError:
-        return f"signal {number}"
+        return "SIGKILL" if number == SIGKILL else f"signal {number}"
 
 
 def _signal_hint(number: int) -> str:
     return {
-        signal.SIGSEGV: "memory was accessed that is not the process's, or the recursion went too deep",
-        signal.SIGABRT: "a library aborted, usually after printing why",
-        signal.SIGFPE: "a library divided by zero",
-        signal.SIGBUS: "a file or shared memory was cut while it was in use",
-        signal.SIGILL: "a library used an instruction that this processor lacks",
-        signal.SIGKILL: "it was killed from within the submission, or by the system for lack of memory",
-        signal.SIGXFSZ: "a file grew over limits.file_bytes in rubric.yaml",
-        signal.SIGSYS: "a system call of a foreign architecture was made",
-    }.get(
-        signal.Signals(number) if number in signal.Signals.__members__.values() else signal.SIGUSR1,
-        "see the log for what came before",
-    )
+        "SIGSEGV": "memory was accessed that is not the process's, or the recursion went too deep",
+        "SIGABRT": "a library aborted, usually after printing why",
+        "SIGFPE": "a library divided by zero",
+        "SIGBUS": "a file or shared memory was cut while it was in use",
+        "SIGILL": "a library used an instruction that this processor lacks",
+        "SIGKILL": "it was killed from within the submission, or by the system for lack of memory",
+        "SIGXFSZ": "a file grew over limits.file_bytes in rubric.yaml",
+        "SIGSYS": "a system call of a foreign architecture was made",
+    }.get(_signal_name(number), "see the log for what came before")

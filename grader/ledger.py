@@ -8,7 +8,6 @@ Other processes may read it while a batch runs.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import sqlite3
@@ -32,6 +31,7 @@ _PICTURE = TypeAdapter(Picture)
 _GRADED = TypeAdapter(Graded)
 _BATCH = TypeAdapter(Batch)
 _WHOLE, _MARKED = "log, picture", "'', NULL"  # columns beside the outcome: all there is, or what marks need
+_CLOEXEC = getattr(os, "O_CLOEXEC", 0)
 _VERSION = 2  # of the tables below, kept in the file
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -60,6 +60,15 @@ def key_of(circumstances: Mapping[str, Any]) -> str:
     return sha256(json.dumps(circumstances, sort_keys=True).encode()).hexdigest()
 
 
+def _take(lock: int) -> None:
+    """Raises OSError where another process has it. Windows, where nothing hidden is graded, goes without."""
+    try:
+        import fcntl
+    except ImportError:
+        return
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 class Ledger:
     """``OUT/ledger.sqlite``. Used by one grader at a time; its threads share the connection."""
 
@@ -69,13 +78,13 @@ class Ledger:
         self._threads = threading.Lock()
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # grades are nobody else's business
-            self._lock = os.open(folder / "ledger.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._lock = os.open(folder / "ledger.lock", os.O_RDWR | os.O_CREAT | _CLOEXEC, 0o600)
         except OSError as error:
             raise UsageError(
                 f"{folder}: results can't be written there: {error.strerror}; name another folder with --out"
             ) from None
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(self._lock)
         except OSError:
             os.close(self._lock)
             raise UsageError(
@@ -83,7 +92,7 @@ class Ledger:
             ) from None
         try:
             with self._explained():
-                os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # hidden figures: the owner's alone
+                os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | _CLOEXEC, 0o600))  # hidden figures: the owner's alone
                 self._connection = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
                 self._prepare()
         except BaseException:

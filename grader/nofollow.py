@@ -1,4 +1,8 @@
-"""Opens files and folders by the folder that they lie in: no link is followed, no FIFO blocks, no size is trusted."""
+"""Opens files and folders by the folder that they lie in: no link is followed, no FIFO blocks, no size is trusted.
+
+Windows has neither the flags nor folders that can be held open. There, where nobody's files but one's own are read, a folder
+is its path.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,18 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+_HOLDS_FOLDERS = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
 
 
 @contextmanager
-def regular(path: Path | str, folder: int | None = None) -> Iterator[BinaryIO]:
+def regular(path: Path | str, folder: Any = None) -> Iterator[BinaryIO]:
     """Open a file of a ``folder`` for reading. Whatever has taken its place meanwhile: no link is followed, no FIFO blocks."""
+    if not _HOLDS_FOLDERS:
+        with open(_within(folder, path), "rb") as file:
+            yield file
+        return
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
@@ -25,13 +35,27 @@ def regular(path: Path | str, folder: int | None = None) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def opened_folder(path: Path | str, parent: int | None = None) -> Iterator[int]:
-    """A folder held open: what is reached through it stays within it, even if a link takes the place of its name."""
+def opened_folder(path: Path | str, parent: Any = None) -> Iterator[Any]:
+    """A folder held open: what is reached through it stays within it, even if a link takes the place of its name.
+
+    It is what ``regular``, ``opened_folder`` and ``os.scandir`` take: a descriptor, or a path on Windows.
+    """
+    if not _HOLDS_FOLDERS:
+        yield _within(parent, path)
+        return
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
     try:
         yield fd
     finally:
         os.close(fd)
+
+
+def _within(folder: str | None, path: Path | str) -> str:
+    """A path that is no link, in a folder that is a path as well."""
+    place = os.path.join(folder, path) if folder else str(path)
+    if os.path.islink(place):
+        raise OSError(errno.EINVAL, "it is a link", str(path))
+    return place
 
 
 def is_folder(path: Path) -> bool:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from grader import intake, picture, weights
 from grader.errors import GraderError, SubmissionError
+from grader.handover import PublicData
 from grader.ledger import key_of
 from grader.records import PUBLIC, Failure, Graded, Isolation, Outcome, Run, Stage, Submission, Upload
-from grader.sandbox import PublicData, Sandbox
 
 if TYPE_CHECKING:
     from grader.evaluate import Evaluator, Samples  # brings torch, which takes seconds; see batch.open_bench
+    from grader.portable import Portable
+    from grader.sandbox import Sandbox  # Linux's alone
 
 ATTEMPTS = 3  # at a run in which the grader itself fails, not counting what a neighbour's failure has cost
 
@@ -91,7 +93,7 @@ class Runner(Protocol):
 class Bench:
     """All that grading on this machine needs besides the submission."""
 
-    sandbox: Sandbox
+    sandbox: Sandbox | Portable
     evaluator: Evaluator
     stations: Mapping[str, Station]  # by the instance's name
     conditions: Conditions
@@ -170,6 +172,8 @@ def _caveats(isolation: Isolation) -> tuple[str, ...]:
     """What everybody who reads the report must know of a run that was not confined as hidden data needs it."""
     if isolation.guards_hidden_data:
         return ()
+    if isolation.practice:
+        return (isolation.practice,)
     lacking = ", ".join(isolation.missing) or "nothing"
     return (f"run with isolation {isolation.level}, below the L2 that hidden data needs (missing: {lacking}): for practice only",)
 

@@ -229,6 +229,7 @@ class Isolation:
     layers: tuple[str, ...]  # in force, in the order in which they are applied
     missing: Mapping[str, str] = field(default_factory=dict)  # layer -> why it is not in force
     unforbidden: tuple[str, ...] = ()  # of what the probe tries elsewhere, what no layer here forbids
+    practice: str = ""  # where the system confines nobody: what a run is held to instead, in one sentence
 
     @property
     def guards_hidden_data(self) -> bool:

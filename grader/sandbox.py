@@ -17,66 +17,29 @@ that are worth nothing, or be weights. Nothing waits for an end of file that a s
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
 import resource
 import shutil
-import struct
 import tempfile
 import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
+from grader import handover
 from grader.cgroup import ControlGroup, ControlGroups
 from grader.conversation import Conversation
 from grader.errors import GraderError
+from grader.handover import SLOW_IMPORTS, PublicData
 from grader.nursery import START_SECONDS, Nursery, NurseryKilledError
 from grader.records import LAYERS, Isolation, Run, Submission
 from grader.rubric import LimitsSection, Rubric
 from grader.standby import Ready, Standby
 from grader.turns import Turns
 
-SEED = 0  # of random, numpy and torch before each import of a submission
 _STARTS = 3  # of a nursery, before it is given up
-_SLOW_IMPORTS = {
-    "torch.optim": ("torch._dynamo",),  # imported by torch with the first optimizer, and slower than torch itself
-    "matplotlib": ("matplotlib.pyplot",),
-    "scipy": ("scipy.optimize", "scipy.sparse", "scipy.stats"),
-    "sklearn": ("sklearn.linear_model",),
-    "IPython": ("IPython.display",),
-    "tqdm": ("tqdm.auto",),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class PublicData:
-    """One instance's training and validation data and model as a sealed memory file that children map copy on write."""
-
-    name: str
-    fd: int
-    arrays: Mapping[str, tuple[int, tuple[int, ...]]]  # name -> (offset in float32 values, shape)
-
-    @classmethod
-    def of(cls, name: str, arrays: Mapping[str, NDArray[np.float32]]) -> Self:
-        fd = os.memfd_create("instance", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        placed, offset = {}, 0
-        for key, values in arrays.items():
-            data = np.ascontiguousarray(values, dtype="<f4")
-            view = memoryview(data.tobytes())
-            while view:
-                view = view[os.write(fd, view) :]
-            placed[key] = (offset, data.shape)
-            offset += data.size
-        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL)
-        return cls(name, fd, placed)
 
 
 class Sandbox:
@@ -147,7 +110,7 @@ class Sandbox:
         operator may have done it, who won't do it twice.
         """
         self._warm(packages)
-        bundle = _bundle(submission, data, parameters or {})
+        bundle = handover.bundle(submission, data, parameters or {})
         try:
             with self._turns.beside_others() as had_company:
                 run = self._one_run(bundle, data)
@@ -158,6 +121,11 @@ class Sandbox:
             return run
         except OSError as error:
             raise GraderError(f"a run could not be prepared: {error}") from error
+
+    def stand_by(self) -> None:
+        """Confine a child for the next run ahead."""
+        if self._standby:
+            self._standby.refill(1)
 
     @property
     def _runs_share_a_user(self) -> bool:
@@ -291,12 +259,12 @@ class Sandbox:
 
     def _warm(self, packages: frozenset[str]) -> None:
         """Have the nursery import what is slow to import, once a submission names it."""
-        wanted = sorted(name for name in packages & _SLOW_IMPORTS.keys() if name not in self._warmed | self._cold)
+        wanted = sorted(name for name in packages & SLOW_IMPORTS.keys() if name not in self._warmed | self._cold)
         if not wanted:
             return
         with self._lock:
             self._warmed |= set(wanted)
-            names = [module for name in wanted for module in _SLOW_IMPORTS[name]]
+            names = [module for name in wanted for module in SLOW_IMPORTS[name]]
             reply, _ = self._living().ask({"warm": names}, (), seconds=START_SECONDS)
             if reply.get("threads") != 1:  # a process with threads can't be forked safely: the children import it themselves
                 self._cold |= set(wanted)
@@ -312,7 +280,7 @@ class Sandbox:
 
     def _start_child(self, slot: int, scratch: str, group: ControlGroup, fds: tuple[int, ...]) -> int:
         """Ask the nursery for a warden and its child. Returns the warden's pidfd."""
-        limits, points, score = self._rubric.limits, self._rubric.points, self._rubric.score
+        limits = self._rubric.limits
         plan = {
             "without": sorted(self._without),
             "scratch": scratch,
@@ -325,13 +293,7 @@ class Sandbox:
             "processes": _tasks(limits),
             "control_groups": group.names,
         }
-        setting = {
-            "scoring": {**score.model_dump(), **points.model_dump()},
-            "packages": self._rubric.allow.packages,
-            "threads": limits.threads,
-            "seed": SEED,
-        }
-        message = {"plan": plan, "setting": setting, "outer_uid": self._uid(slot)}
+        message = {"plan": plan, "setting": handover.setting(self._rubric), "outer_uid": self._uid(slot)}
         with self._lock:
             reply, received = self._living().ask(message, (*fds, *group.entrances), seconds=START_SECONDS)
         if "error" in reply or not received:
@@ -394,17 +356,6 @@ def judged(layers: tuple[str, ...], missing: Mapping[str, str], unforbidden: tup
         level = "L1" if "limits" in has else "L0"
     unoffered = {layer: "this kernel does not offer it" for layer in ("landlock", "seccomp") if layer not in has}
     return Isolation(level, layers, unoffered | dict(missing), unforbidden)
-
-
-def _bundle(submission: Submission, data: PublicData, parameters: Mapping[str, Any]) -> bytes:
-    header = {
-        "arrays": data.arrays,
-        "entry": submission.entry,
-        "parameters": dict(parameters),
-        "files": [[name, len(content)] for name, content in submission.files.items()],
-    }
-    text = json.dumps(header).encode()
-    return struct.pack("<Q", len(text)) + text + b"".join(submission.files.values())
 
 
 class _Slot:

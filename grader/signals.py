@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 @contextmanager
@@ -17,7 +17,7 @@ def held() -> Iterator[None]:
         yield  # handlers run in the main thread alone
         return
     came: list[int] = []
-    handlers = {number: signal.getsignal(number) for number in _STOPPING}
+    handlers = {number: signal.getsignal(number) for number in STOPPING}
     ours = {number: handler for number, handler in handlers.items() if callable(handler)}
     for stopping in ours:
         signal.signal(stopping, lambda number, _: came.append(number))

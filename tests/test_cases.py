@@ -18,11 +18,12 @@ import pytest
 from corpus import CASES, Case, Target
 
 from grader import batch, intake, pipeline, rubric, task
+from grader.handover import PublicData
 from grader.pipeline import Bench
 from grader.records import Graded, Outcome
 from grader.report import build, student
 from grader.rubric import Rubric
-from grader.sandbox import PublicData, Sandbox
+from grader.sandbox import Sandbox
 
 RULES = rubric.load(Path(__file__).parent.parent / "rubric.yaml")
 BITING = [case for case in CASES if case.bites]

@@ -15,7 +15,8 @@ ORDER = [
     "signals", "records", "errors", "formulas", "yamlfile", "rubric", "lateness", "adjustments", "marking", "generator",
     "owndata", "task", "notebook", "unzip", "naming", "nofollow", "attempts", "clone", "gradescope", "downloads", "roster",
     "intake",
-    "nursery", "cgroup", "evidence", "conversation", "standby", "turns", "sandbox", "weights", "picture", "evaluate", "ledger",
+    "handover", "incoming", "nursery", "cgroup", "evidence", "conversation", "standby", "turns", "sandbox", "fresh", "portable",
+    "weights", "picture", "evaluate", "ledger",
     "pipeline", "batch", "seal", "parcels", "outpost", "fleet", "cluster", "doctor",
 ]  # fmt: skip
 OWNERS = {

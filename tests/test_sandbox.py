@@ -26,9 +26,10 @@ import pytest
 from grader import rubric
 from grader.errors import GraderError
 from grader.formulas import PARAMETER_SHAPES
+from grader.handover import PublicData
 from grader.nursery import Nursery
 from grader.records import Run, Submission
-from grader.sandbox import PublicData, Sandbox
+from grader.sandbox import Sandbox
 from grader.turns import Turns
 
 MIB = 1 << 20

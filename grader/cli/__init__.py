@@ -4,7 +4,7 @@
 - ``manners``    the name it was called by, help, and who wants no colour
 - ``options``    what several commands take
 - ``grading``    batch and init
-- ``checking``   check, in all its formats
+- ``checking``   check, in all its formats; ``watching`` does so again whenever the files have changed
 - ``kits``       kit
 - ``ci``         what a batch has found, for the GitHub job that ran it
 - ``diagnosis``  doctor

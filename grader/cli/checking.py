@@ -17,6 +17,7 @@ import typer
 from grader import batch as batches
 from grader import intake, owndata, pipeline, task
 from grader import rubric as rubrics
+from grader.cli import watching
 from grader.cli.options import (
     DEFAULT_RUBRIC,
     DeviceOption,
@@ -25,10 +26,11 @@ from grader.cli.options import (
     PracticeOption,
     QuietOption,
     RubricOption,
+    WatchOption,
     device_of,
     home_of,
 )
-from grader.cli.terminal import BELOW, FAILED, answering, building, print_json, waiting
+from grader.cli.terminal import BELOW, DONE, FAILED, answering, building, print_json, waiting
 from grader.errors import UsageError
 from grader.records import Failure, Graded, Submission, Upload
 from grader.report import build, github, gitlab, gradescope
@@ -41,7 +43,7 @@ from grader.report.student_page import around, rungs_of, standing, student_page
 from grader.report.summary import summary
 from grader.report.write import write_text
 from grader.rubric import Rubric
-from grader.task import Instance, Split
+from grader.task import Split
 
 SAMPLES = "hidden samples of the public model's test data"
 
@@ -62,6 +64,20 @@ class _Result:
     checked: Checked
     graded: Graded
     about: About
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What becomes of a check."""
+
+    path: Path
+    form: Format
+    output: Path | None
+    junit_file: Path | None
+    html: Path | None
+    min_points: float
+    samples: Path | None
+    quiet: bool
 
 
 def check(
@@ -88,35 +104,61 @@ def check(
     samples: Annotated[
         Path | None, typer.Option(help="Score on X and Y of this file, not on the public validation data.", metavar="FILE")
     ] = None,
+    watch: WatchOption = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Check one submission on the public validation data: the same path and limits as the official run.
 
-    Example: grade.py check my_prune.py
-    Example: grade.py check my_prune.py --html report.html
-    Example: grade.py check my_prune.py --format junit -o report.xml
+        On macOS and Windows it is practice: each run is a fresh process that nothing confines (on Linux: PRUNEGRADE_PORTABLE=1).
+
+        Example: grade.py check my_prune.py
+    <<<<<<< HEAD
+        Example: grade.py check my_prune.py --html report.html
+        Example: grade.py check my_prune.py --format junit -o report.xml
+    =======
+        Example: grade.py check my_prune.py --watch
+        Example: grade.py check my_prune.py --format junit -o report.xml --html report.html
+    >>>>>>> portable
     """
     form = _format(form, as_json)
     if not math.isfinite(min_points):
         raise UsageError(f"--min-points {min_points}: expected a finite number")
     rules = Rubric() if rubric == DEFAULT_RUBRIC and not rubric.exists() else rubrics.load(rubric)
-    upload, names = _upload(path, one), _named(metadata, submitted_at)
-    upload = replace(upload, submitted_at=names.submitted_at)
+    names = _named(metadata, submitted_at)
+    _upload(path, one)  # before anything is built for it
     with building(quiet) as progress:
         instance = task.public(rules, rubric.absolute().parent, home_of(rubric), progress)
     if samples:
         instance = replace(instance, hidden=Split(*owndata.read_split(samples)))
-    result = _check(upload, names, rules, instance, rubric, device, isolation, quiet, samples)
-    checked = replace(result.checked, min_points=min_points, entry=_entry_shown(path, result.checked.entry))
-    _write_files(checked, result, junit_file, html)
-    _answer(checked, form, output, quiet)
-    if form is Format.github:
+    forbidden = (home_of(rubric), *([samples] if samples else []))
+    wanted = _Wanted(path, form, output, junit_file, html, min_points, samples, quiet)
+    found_device = device_of(device, rules)
+    with batches.open_bench(rules, [instance], isolation=isolation, device=found_device, forbidden=forbidden) as bench:
+
+        def once() -> int:
+            upload = replace(_upload(path, one), submitted_at=names.submitted_at)
+            return _once(upload, names, rules, instance.digest, bench, wanted)
+
+        status = watching.follow(path, once, bench.sandbox.stand_by, quiet) if watch else once()
+    if status != DONE:
+        raise SystemExit(status)
+
+
+def _once(
+    upload: Upload, names: gradescope.Upload, rules: Rubric, task_digest: str, bench: pipeline.Bench, wanted: _Wanted
+) -> int:
+    """Check it and write everything that is wanted. Returns the exit status."""
+    result = _check(upload, names, rules, task_digest, bench, wanted)
+    entry = _entry_shown(wanted.path, result.checked.entry)
+    checked = replace(result.checked, min_points=wanted.min_points, entry=entry)
+    _write_files(checked, result, wanted.junit_file, wanted.html)
+    _answer(checked, wanted.form, wanted.output, wanted.quiet)
+    if wanted.form is Format.github:
         _tell_github(checked, os.environ)
     if checked.report.verdict == "not_graded":
-        raise SystemExit(FAILED)
-    if not checked.passed:
-        raise SystemExit(BELOW)
+        return FAILED
+    return DONE if checked.passed else BELOW
 
 
 def _format(form: Format | None, as_json: bool) -> Format:
@@ -155,29 +197,19 @@ def _named(metadata: Path | None, submitted_at: str | None) -> gradescope.Upload
 
 
 def _check(
-    upload: Upload,
-    names: gradescope.Upload,
-    rules: Rubric,
-    instance: Instance,
-    rubric: Path,
-    device: str | None,
-    isolation: Practice,
-    quiet: bool,
-    samples: Path | None,
+    upload: Upload, names: gradescope.Upload, rules: Rubric, task_digest: str, bench: pipeline.Bench, wanted: _Wanted
 ) -> _Result:
     """Run it, and the reference beside it where a criterion compares the two."""
-    found_device = device_of(device, rules)
-    forbidden = (home_of(rubric), *([samples] if samples else []))
-    with batches.open_bench(rules, [instance], isolation=isolation, device=found_device, forbidden=forbidden) as bench:
-        with waiting(f"running {upload.name}", quiet):
-            submission = pipeline.read(upload)
-            graded = replace(pipeline.grade_read(upload, submission, bench), name=names.name, email=names.email)
-            compares = any(criterion.kind == "beats_reference" for criterion in rules.criteria)
-            reference = batches.grade_reference(bench).outcomes if compares else None
-        report, level = build.report(graded, rules, reference), bench.sandbox.isolation
-        if samples:
-            report = student_view(report, rules)
-        about = build.about(rules, instance.digest, level, batches.environment(bench.evaluator), None)
+    samples = wanted.samples
+    with waiting(f"running {upload.name}", wanted.quiet):
+        submission = pipeline.read(upload)
+        graded = replace(pipeline.grade_read(upload, submission, bench), name=names.name, email=names.email)
+        compares = any(criterion.kind == "beats_reference" for criterion in rules.criteria)
+        reference = batches.grade_reference(bench).outcomes if compares else None
+    report, level = build.report(graded, rules, reference), bench.sandbox.isolation
+    if samples:
+        report = student_view(report, rules)
+    about = build.about(rules, task_digest, level, batches.environment(bench.evaluator), None)
     ladder = load_ladder(task.reference_folder(), rules)
     place = standing(report, rungs_of(ladder, rules)) if ladder else ""
     checked = Checked(report, rules, level, place, _entry(submission), data=SAMPLES if samples else VALIDATION)

@@ -41,6 +41,7 @@ def doctor(
     Example: grade.py doctor
     Example: grade.py doctor --json
     """
+    batches.must_confine()
     rules = rubrics.load(rubric)
     found_device = device_of(device, rules)
     with building(quiet) as progress:

@@ -70,6 +70,8 @@ def batch(
     Example: grade.py batch canvas.zip --roster roster.csv
     Example: grade.py batch submissions/ --only ada --fresh
     """
+    if not ray:  # whose nodes confine
+        batches.must_confine()
     rules = rubrics.load(rubric)
     if leaderboard and not rules.feedback.class_comparison:
         raise UsageError(f"--leaderboard: {rubric} has feedback.class_comparison false; students may not see the class's points")

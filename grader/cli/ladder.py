@@ -84,6 +84,8 @@ def calibrate(
     Example: grade.py calibrate --rubric other.yaml
     Example: grade.py calibrate --student-data reports/
     """
+    if not ray:  # whose nodes confine
+        batches.must_confine()
     rules = rubrics.load(rubric)
     other = _to_compare_with(rubric, against)
     other_rules = rubrics.load(other) if other else None

@@ -44,6 +44,9 @@ RayOption = Annotated[
     typer.Option("--ray", help="Grade on a Ray cluster: its head's HOST:PORT, auto, or local.", metavar="ADDRESS"),
 ]
 FreshOption = Annotated[bool, typer.Option("--fresh", help="Run every submission again, whatever the ledger holds.")]
+WatchOption = Annotated[
+    bool, typer.Option("--watch", help="Check again whenever the files change; Ctrl-C ends with the last check's exit status.")
+]
 IsolationOption = Annotated[
     Isolated, typer.Option(help="strict refuses a machine that can't confine submissions; best says what is missing.")
 ]

@@ -15,6 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import grader
+from grader import signals
 from grader.cli import checking, diagnosis, exporting, grading, kits, ladder, remarking, similarity
 from grader.cli.manners import NAME, help_of, tame_help
 from grader.cli.terminal import DONE, FAILED, USAGE, Stopped, answering, lead_nowhere
@@ -68,6 +69,7 @@ def version(
 def main() -> NoReturn:
     """Run a command and end with the project's exit status: 0 done, 1 below, 2 usage, 3 the grader failed, 130 Ctrl-C."""
     _open_streams()
+from grader import signals
     tame_help()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup's wish not to hear of it stands

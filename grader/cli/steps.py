@@ -122,7 +122,7 @@ def grade_all(
     pace = Pace(len(uploads))
     with Progress(*columns, console=messages, disable=not live, transient=True) as progress:
         row = progress.add_task("grading", total=len(uploads), rate="")
-        several = bench.slots or workers or len(os.sched_getaffinity(0))
+        several = bench.slots or workers or _cores()
         try:
             with closing(batches.grade_all(uploads, bench, workers=several, fresh=fresh)) as finished:
                 for graded in finished:
@@ -136,6 +136,11 @@ def grade_all(
         except Stopped:
             tell(f"what was graded so far is safe in {out}")
             raise
+
+
+def _cores() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Pace:

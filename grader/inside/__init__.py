@@ -9,6 +9,8 @@ Who runs what, from the keeper's side of the line inwards:
 - ``proof``      tries what they must have made impossible, before a line of the submission is read
 - ``survey``     tries each part of them in a process of its own, for ``grade.py doctor``
 - ``kernel``     the system calls which Python lacks, by ctypes
+- ``confined``   the forked child: confines itself, receives the submission
+- ``alone``      the same without confinement, for practice where there is no fork; ``rehearsal`` refuses what a sandbox would
 - ``submission`` inside: imports the submission, calls ``prune(model)``, reports
 - ``collect``    makes 142,346 float32 numbers out of whatever prune gave back
 - ``failure``    says why it failed and where, in the student's own file or cell; ``hints`` says what to do about it

@@ -10,13 +10,11 @@ from __future__ import annotations
 import array
 import gc
 import importlib
-import importlib.util
 import json
 import os
 import select
 import signal
 import socket
-import sys
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,11 +22,11 @@ from typing import Any, NoReturn
 
 import torch
 
-from grader.inside import census, confine, kernel, packages, submission, warden
+from grader.inside import census, confine, confined, kernel, packages, submission, warden
 
 _MESSAGE_BYTES = 1 << 16
 _CHANNELS = 8  # of warden.Channels, with three control groups at most
-_IMPORTED_BY_EVERY_RUN = ("fcntl", "numpy.random", "importlib.util")
+_IMPORTED_BY_EVERY_RUN = ("numpy.random", "importlib.util")
 
 
 def main() -> None:
@@ -39,7 +37,7 @@ def main() -> None:
     keeper = socket.socket(fileno=3)
     keeper.set_inheritable(False)
     setup = json.loads(keeper.recv(_MESSAGE_BYTES))
-    assignment = _load_assignment()
+    assignment = submission.load_assignment()
     packages.prepare(setup["packages"])
     _rehearse(assignment)
     readable = confine.readable_paths(setup["forbidden"])
@@ -70,17 +68,6 @@ def _forget_callers_signals() -> None:
     for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:  # these two Python itself ignores
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-
-
-def _load_assignment() -> types.ModuleType:
-    """Import ``assignment`` by its place, so that its neighbours in this folder do not become importable names."""
-    place = Path(__file__).parent / "assignment" / "__init__.py"
-    spec = importlib.util.spec_from_file_location("assignment", place, submodule_search_locations=[str(place.parent)])
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["assignment"] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def _rehearse(assignment: types.ModuleType) -> None:
@@ -190,7 +177,7 @@ def _start(
     setting = submission.Setting(**message["setting"])
 
     def inside() -> NoReturn:
-        submission.main(plan, channels, setting, assignment)
+        confined.main(plan, channels, setting, assignment)
 
     ready, mapped = os.pipe()
     try:

@@ -1,7 +1,7 @@
-"""Inside: confines itself, receives the submission, imports it, calls ``prune(model)`` and sends back bytes.
+"""Inside: imports the submission, calls ``prune(model)`` and sends back bytes. How it came here is its caller's business.
 
-What goes out on the result channel, in order: the probe's report, a stage marker before prune starts, one status record,
-and, if the record claims "returned", the parameters as raw float32 bytes of known length. Then the process ends by
+What goes out on the result channel after the caller's own records, in order: a stage marker before prune starts, one status
+record, and, if the record claims "returned", the parameters as raw float32 bytes of known length. Then the process ends by
 ``os._exit``, so that nothing which the submission registered for its exit runs.
 """
 
@@ -10,10 +10,8 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import json
-import mmap
 import os
 import random
-import socket
 import struct
 import sys
 import tempfile
@@ -26,10 +24,11 @@ from typing import Any, NoReturn
 import numpy as np
 import torch
 
-from grader.inside import collect, confine, failure, kernel, notebook, packages, processes, proof
-from grader.inside.warden import Channels
+from grader.inside import collect, failure, notebook, packages
 
-_STDIN, _STDOUT, _STDERR, _RESULT, _SOURCE = range(5)
+STDIN, STDOUT, STDERR, RESULT, SOURCE = range(5)  # the descriptors of every run
+
+Prepare = Callable[[Callable[[str], None]], None]  # gets what takes notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,34 +41,34 @@ class Setting:
     seed: int
 
 
-def main(plan: confine.Plan, channels: Channels, setting: Setting, assignment: types.ModuleType) -> NoReturn:
-    """The whole life of the confined child."""
-    _arrange_descriptors(channels, close_others="descriptors" not in plan.without)
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the keeper hands over."""
+
+    header: dict[str, Any]  # entry, parameters, and where arrays and files begin and end
+    files: dict[str, bytes]
+    arrays: dict[str, np.ndarray]  # the instance's public data, the run's own to write to
+
+
+def live(
+    scratch: str, given: Given, setting: Setting, assignment: Any, prepare: Callable[[Callable[[str], None]], None]
+) -> NoReturn:
+    """From the source to the end of the process. ``prepare`` is called before the first import."""
+    folder, files, entry = Path(scratch, "submission"), given.files, given.header["entry"]
     try:
-        layers = confine.lock_down(plan)
-        _send({"layers": layers, **proof.probe(plan, layers)})
-    except BaseException as error:
-        _send({"broken": f"{type(error).__name__}: {error}"})
-        os._exit(70)
-    header, files, data = _receive()
-    arrays = _map(data, header["arrays"])
-    if "limits" in layers:
-        confine.limit_memory(plan)
-    folder = Path(plan.scratch, "submission")
-    try:
-        _settle(folder, files, header["entry"], setting)
+        _settle(folder, files, entry, setting)
     except OSError as error:
         size = sum(map(len, files.values()))
         _finish({"claim": "unreadable", "stage": "unpack", "message": _TOO_LARGE.format(size / 1e6, error.strerror)})
-    model = _serve(assignment, arrays, setting.scoring)
+    model = _serve(assignment, given.arrays, setting.scoring)
     notes: list[str] = []
-    processes.prepare(notes.append, programs=plan.allow_exec, shared_memory=plan.namespaces)
+    prepare(notes.append)
     try:
-        weights = _run(folder, files, header, model, assignment, notes)
+        weights = _run(folder, files, given.header, model, assignment, notes)
     except failure.FailedError as failed:
         _finish({**failed.record, "notes": notes})
     except BaseException as error:
-        record = failure.describe(error, _stage[0], folder, header["entry"], setting.packages)
+        record = failure.describe(error, _stage[0], folder, entry, setting.packages)
         _finish({**record, "notes": notes})
     _finish({"claim": "returned", "notes": notes}, weights)
 
@@ -87,7 +86,7 @@ def _run(
     module = _import(folder, files, header["entry"], notes)
     call = _entry_point(module, model, header["parameters"], assignment.train_loader)
     _stage[0] = "prune"
-    _send({"stage": "prune"})
+    send({"stage": "prune"})
     returned = call()
     _stage[0] = "collect"
     try:
@@ -101,36 +100,28 @@ def _run(
 # --- before the submission --------------------------------------------------------------------------------------------
 
 
-def _map(fd: int, arrays: dict[str, tuple[int, tuple[int, ...]]]) -> dict[str, np.ndarray]:
-    """The instance's arrays, copy on write: what a submission writes into them is its own.
+def load_assignment() -> types.ModuleType:
+    """Import ``assignment`` by its place, so that its neighbours in this folder do not become importable names."""
+    place = Path(__file__).parent / "assignment" / "__init__.py"
+    spec = importlib.util.spec_from_file_location("assignment", place, submodule_search_locations=[str(place.parent)])
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["assignment"] = module
+    spec.loader.exec_module(module)
+    return module
 
-    ``arrays`` has their names with the offset, in float32 values, and the shape.
-    """
-    length = os.fstat(fd).st_size
-    memory = mmap.mmap(fd, length, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE)
-    os.close(fd)
-    flat = np.frombuffer(memory, dtype="<f4")
-    return {name: flat[start : start + int(np.prod(shape))].reshape(shape) for name, (start, shape) in arrays.items()}
 
-
-def _arrange_descriptors(channels: Channels, *, close_others: bool) -> None:
-    """0 reads nothing, 1 and 2 are the log, 3 the result, 4 the source, and no other is left."""
-    high = [os.open("/dev/null", os.O_RDONLY), channels.log, channels.log, channels.result, channels.source]
-    high = [_duplicate_above(fd) for fd in high]
-    for target, fd in enumerate(high):
-        os.dup2(fd, target, inheritable=target <= _STDERR)
-    if close_others:
-        kernel.close_from(len(high))
-    for fd, name in ((_STDOUT, "stdout"), (_STDERR, "stderr")):
+def open_logs() -> None:
+    """Python's streams anew on descriptors 1 and 2: every line is there as soon as it is written."""
+    for fd, name in ((STDOUT, "stdout"), (STDERR, "stderr")):
         stream = open(fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
 
 
-def _duplicate_above(fd: int) -> int:
-    import fcntl
-
-    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 64)
+def shaped(flat: np.ndarray, arrays: dict[str, tuple[int, tuple[int, ...]]]) -> dict[str, np.ndarray]:
+    """The instance's arrays in ``flat``, float32 values one after the other; ``arrays`` has their offsets and shapes."""
+    return {name: flat[start : start + int(np.prod(shape))].reshape(shape) for name, (start, shape) in arrays.items()}
 
 
 def _settle(folder: Path, files: dict[str, bytes], entry: str, setting: Setting) -> None:
@@ -141,6 +132,7 @@ def _settle(folder: Path, files: dict[str, bytes], entry: str, setting: Setting)
         path.write_bytes(content)
     os.chdir(folder)
     scratch = str(folder.parent)
+    os.environ.update({"TEMP": scratch, "TMP": scratch, "USERPROFILE": scratch} if os.name == "nt" else {})
     os.environ.update(HOME=scratch, TMPDIR=scratch, TORCHINDUCTOR_CACHE_DIR=f"{scratch}/inductor", MPLCONFIGDIR=f"{scratch}/mpl")
     tempfile.tempdir = None  # a package that was imported ahead may have asked for it before the scratch folder was known
     sys.argv = [entry]
@@ -228,22 +220,11 @@ def _unknown(signature: inspect.Signature, parameters: dict[str, Any]) -> str:
 # --- the channels -----------------------------------------------------------------------------------------------------
 
 
-def _receive() -> tuple[dict[str, Any], dict[str, bytes], int]:
-    """The keeper's one message: a JSON header and the files' bytes in its order, and a descriptor of the data."""
-    with socket.socket(fileno=_SOURCE) as channel:
-        start, (data,), _, _ = socket.recv_fds(channel, 8, 1)
-        with channel.makefile("rb") as source:
-            (length,) = struct.unpack("<Q", start + source.read(8 - len(start)))
-            header = json.loads(source.read(length))
-            files = {name: source.read(size) for name, size in header["files"]}
-    return header, files, data
-
-
-def _send(record: dict[str, object], payload: bytes = b"") -> None:
+def send(record: dict[str, object], payload: bytes = b"") -> None:
     text = json.dumps(record).encode()
     pending = memoryview(struct.pack("<I", len(text)) + text + payload)
     while pending:
-        pending = pending[os.write(_RESULT, pending) :]
+        pending = pending[os.write(RESULT, pending) :]
 
 
 def _finish(record: dict[str, object], weights: bytes = b"") -> NoReturn:
@@ -253,6 +234,6 @@ def _finish(record: dict[str, object], weights: bytes = b"") -> NoReturn:
         except BaseException:  # the submission may have replaced or closed it
             pass
     try:
-        _send(failure.capped(record), weights)
+        send(failure.capped(record), weights)
     finally:
         os._exit(0)

@@ -12,14 +12,16 @@ import math
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from grader.report import charts
 from grader.report.advice import Words, explain, points_text
 from grader.rubric import Rubric
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 HERE = Path(__file__).parent
 STYLE = HERE / "assets" / "report.css"
@@ -79,6 +81,8 @@ def _with_own(found: charts.Scripts, assets: str | None, names: tuple[str, ...])
 
 @cache
 def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # only now: most commands write no page
+
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,

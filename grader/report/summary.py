@@ -102,7 +102,7 @@ def _spent(instance: InstanceReport, rubric: Rubric) -> Iterator[str]:
 def _practice(isolation: Isolation) -> Iterator[str]:
     if not isolation.layers:
         yield "isolation none: nothing kept this code from your files; the result is practice, the official run is confined"
-    elif isolation.missing:
+    elif isolation.missing and not isolation.practice:  # which is a note already
         lacking = "; ".join(f"{layer}: {_line(why, 200)}" for layer, why in isolation.missing.items())
         yield f"isolation {isolation.level} ({lacking})"
 

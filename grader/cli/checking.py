@@ -110,16 +110,12 @@ def check(
 ) -> None:
     """Check one submission on the public validation data: the same path and limits as the official run.
 
-        On macOS and Windows it is practice: each run is a fresh process that nothing confines (on Linux: PRUNEGRADE_PORTABLE=1).
+    On macOS and Windows it is practice: each run is a fresh process that nothing confines (on Linux: PRUNEGRADE_PORTABLE=1).
 
-        Example: grade.py check my_prune.py
-    <<<<<<< HEAD
-        Example: grade.py check my_prune.py --html report.html
-        Example: grade.py check my_prune.py --format junit -o report.xml
-    =======
-        Example: grade.py check my_prune.py --watch
-        Example: grade.py check my_prune.py --format junit -o report.xml --html report.html
-    >>>>>>> portable
+    Example: grade.py check my_prune.py
+    Example: grade.py check my_prune.py --watch
+    Example: grade.py check my_prune.py --html report.html
+    Example: grade.py check my_prune.py --format junit -o report.xml
     """
     form = _format(form, as_json)
     if not math.isfinite(min_points):

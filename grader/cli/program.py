@@ -69,9 +69,8 @@ def version(
 def main() -> NoReturn:
     """Run a command and end with the project's exit status: 0 done, 1 below, 2 usage, 3 the grader failed, 130 Ctrl-C."""
     _open_streams()
-from grader import signals
     tame_help()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in signals.STOPPING:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup's wish not to hear of it stands
             signal.signal(number, _stop)
     try:

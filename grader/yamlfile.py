@@ -150,7 +150,7 @@ def _known_keys(location: tuple[int | str, ...], root: type[BaseModel]) -> str:
         if isinstance(part, str) and section is not None:
             field = section.model_fields.get(part)
             section = _section_in(field.annotation) if field else None
-    return f"expected one of {', '.join(section.model_fields)}" if section else "see README.md for the keys"
+    return f"expected one of {', '.join(section.model_fields)}" if section else "see docs/rubric.md for the keys"
 
 
 def _section_in(annotation: Any) -> type[BaseModel] | None:

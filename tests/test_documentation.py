@@ -1,4 +1,4 @@
-"""What README.md says is there is there, and what is there stands in README.md."""
+"""What README.md and the pages of docs/ say is there is there, and what is there stands in them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ import yaml
 from pydantic import BaseModel
 
 from grader.cli.program import app
+from grader.cli.terminal import BELOW, DONE, FAILED, USAGE
 from grader.records import Verdict
 from grader.rubric import Rubric, parse
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+RUBRIC_PAGE = (ROOT / "docs" / "rubric.md").read_text()
 COMMANDS = [command.callback.__name__ for command in app.registered_commands if command.callback]
 
 
@@ -34,12 +36,17 @@ def test_every_command_stands_in_the_readme(command: str) -> None:
 
 
 def test_the_readme_names_no_command_that_is_missing() -> None:
-    assert set(re.findall(r"grade\.py (batch|check|remark|calibrate|sweep|init|doctor|kit|export)\b", README)) <= set(COMMANDS)
+    assert set(re.findall(r"grade\.py ([a-z]+)\b", README)) <= set(COMMANDS)
+
+
+def test_the_pages_name_no_command_that_is_missing_and_every_one_that_is_there() -> None:
+    pages = "".join(path.read_text() for path in (ROOT / "docs").glob("*.md"))
+    assert set(re.findall(r"(?:^|`)prunegrade ([a-z]+)\b", pages, re.M)) == set(COMMANDS)
 
 
 @pytest.mark.parametrize("key", keys(Rubric))
-def test_every_rubric_key_stands_in_the_readme(key: str) -> None:
-    assert f"`{key}`" in README
+def test_every_rubric_key_stands_on_its_page(key: str) -> None:
+    assert f"`{key}`" in RUBRIC_PAGE
 
 
 @pytest.mark.parametrize("verdict", get_args(Verdict))
@@ -47,9 +54,14 @@ def test_every_verdict_stands_in_the_readme(verdict: str) -> None:
     assert f"| `{verdict}` |" in README
 
 
-def test_the_readmes_criteria_are_a_valid_rubric() -> None:
-    (block,) = re.findall(r"```yaml\n(criteria:.*?)```", README, re.S)
-    assert parse(yaml.safe_load(block), "README.md").max_points == 3.0
+def test_the_pages_rubric_is_valid() -> None:
+    (block,) = re.findall(r"```yaml rubric.yaml\n(.*?)```", RUBRIC_PAGE, re.S)
+    assert parse(yaml.safe_load(block), "docs/rubric.md").max_points == 3.0
+
+
+@pytest.mark.parametrize("status", sorted({DONE, BELOW, USAGE, FAILED, 130}))
+def test_every_exit_status_stands_in_the_readme(status: int) -> None:
+    assert re.search(rf"^\| .*\*\*{status}\*\*.* \|$", README, re.M)
 
 
 def test_the_shipped_rubric_spells_out_the_defaults() -> None:

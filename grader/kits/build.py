@@ -17,7 +17,7 @@ from grader.rubric import InstancesSection, Rubric
 
 HIDDEN = "hidden.safetensors"
 GRADESCOPE_MEMORY_MB = 768  # of its containers by default
-OVERHEAD_MB = 512  # keeper and nursery take 400, see README.md; the rest is the platform's own
+OVERHEAD_MB = 512  # keeper and nursery take 400, see docs/lms.md; the rest is the platform's own
 GRADESCOPE_WALL_SECONDS = 300.0  # of a run: half of the default time-out, for half a processor
 
 

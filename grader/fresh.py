@@ -305,6 +305,8 @@ def _ended(process: subprocess.Popen[bytes]) -> _End:
 
 def _as_status(returncode: int) -> int:
     """Windows's status of a process as POSIX would have had it."""
+    if returncode < 0:  # a signal's number, on a system with signals but without wait4
+        return -returncode
     if returncode < _FAULTS:
         return (returncode & 0xFF) << 8
     return int(signal.SIGABRT if returncode == _ABORTED else signal.SIGSEGV)

@@ -206,7 +206,7 @@ def test_check_comes_to_its_verdict_without_anything_of_posix(as_on_windows: Any
 @pytest.mark.long
 @pytest.mark.parametrize(("name", "verdict"), [
     ("raises", "raised"), ("segfault", "crashed"), ("os_exit", "exited"), ("sleeps", "timed_out"), ("nan", "rejected"),
-    ("loops_in_prune", "timed_out"), ("project_folder", "graded"), ("data_beside_the_top_folder", "graded"),
+    ("loops_in_prune", "timed_out"), ("project_folder", "graded"), ("reads_beside_its_file", "graded"),
     ("notebook", "graded"),
 ])  # fmt: skip
 def test_verdicts_without_anything_of_posix(name: str, verdict: str, as_on_windows: Any, tmp_path: Path) -> None:

@@ -126,7 +126,8 @@ def what_limits(report: Report, rubric: Rubric) -> str:
     else:
         scores = f"For the score {_missing(scored)} of {points_text(rubric.points.max)} are missing, "
         scores += _next_points(report, rubric)
-    return " ".join(filter(None, (f"{missing}.", scores, _next_marks(report))))
+    late = f"Lateness costs {_missing(report.late_penalty)}." if report.late_penalty else ""
+    return " ".join(filter(None, (f"{missing}.", scores, _next_marks(report), late)))
 
 
 def points_text(value: float) -> str:

@@ -73,9 +73,9 @@ def leaderboard_page(lines: Sequence[Line], rubric: Rubric, names: Mapping[str, 
     for place, (value, _, _) in enumerate(shown):
         ranks.setdefault(value, place + 1)
     marks = [
-        charts.Mark(name, own.sparsity, own.mse, value, "student")
-        for value, name, own in shown
-        if own.sparsity is not None and own.mse is not None
+        charts.Mark(name, own.sparsity, own.mse, own.scale_points, "student")
+        for _, name, own in shown
+        if own.sparsity is not None and own.mse is not None and own.scale_points is not None
     ]
     return page(
         "leaderboard.html",

@@ -85,13 +85,14 @@ class Figures:
     """What a student may see of a submission's place in the class, own or another's."""
 
     points: float | None
+    scale_points: float | None  # without criteria and lateness, as the plane's lines of equal points have it
     sparsity: float | None
     mse: float | None
 
     @classmethod
     def of(cls, line: Line, rubric: Rubric) -> Self:
-        points = _coarse(line.points, rubric, 3, rubric.points.max / 10)
-        return cls(points, _coarse(line.sparsity, rubric, 4, 0.01), _coarse_mse(line.mse, rubric))
+        points, scale_points = (_coarse(one, rubric, 3, rubric.points.max / 10) for one in (line.points, line.scale_points))
+        return cls(points, scale_points, _coarse(line.sparsity, rubric, 4, 0.01), _coarse_mse(line.mse, rubric))
 
 
 def _message(decisive: InstanceReport) -> str:

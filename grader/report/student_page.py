@@ -148,10 +148,17 @@ def _crowd(lines: Sequence[Line], rubric: Rubric) -> tuple[Mark, ...]:
     return tuple(charts.evenly(found, CROWD)) if len(found) >= FEWEST else ()
 
 
-def _mark(view: Report | Figures, label: str, kind: charts.Kind) -> Mark | None:
-    if view.sparsity is None or view.mse is None or view.points is None:
+def _figures(view: Report) -> Figures:
+    """Of a student's view: its total is finer than the points of its single instances."""
+    marks = sum(mark.points or 0.0 for mark in view.marks)
+    scale_points = None if view.raw_points is None else round(view.raw_points - marks, 9)
+    return Figures(view.points, scale_points, view.sparsity, view.mse)
+
+
+def _mark(found: Figures, label: str, kind: charts.Kind) -> Mark | None:
+    if found.sparsity is None or found.mse is None or found.scale_points is None:
         return None
-    return Mark(label, view.sparsity, view.mse, view.points, kind)
+    return Mark(label, found.sparsity, found.mse, found.scale_points, kind)
 
 
 def standing(view: Report, rungs: Sequence[Mark]) -> str:
@@ -177,8 +184,8 @@ def standing(view: Report, rungs: Sequence[Mark]) -> str:
 
 def _charts(view: Report, rubric: Rubric, picture: Picture | None, beside: Around) -> list[Chart]:
     shown = []
-    if you := _mark(view, "you", "you"):
-        reference = _mark(beside.reference, "reference", "reference") if beside.reference else None
+    if you := _mark(_figures(view), "you", "you"):
+        reference = _mark(_figures(beside.reference), "reference", "reference") if beside.reference else None
         shown.append(charts.plane([*beside.crowd, *beside.rungs, *([reference] if reference else []), you], rubric))
     if picture:
         by_layer = picture.histograms

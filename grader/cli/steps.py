@@ -189,4 +189,4 @@ def write_reports(out: Path, stored: Stored, about: About, home: Path, quiet: bo
             pseudonym_key=task.pseudonym_key(home) if batch.leaderboard else None,
             on_written=lambda count: progress.update(row, completed=count),
         )
-    write.write_identities(out, stored.identities() if rules.anonymous else None)
+    write.write_identities(out, stored.identities() if rules.anonymous else None, stored.pseudonyms)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from grader.report.schema import Grades, Report
 
@@ -68,6 +68,15 @@ def restored(grades: Grades, text: str) -> Grades:
         person = known.get(one.student, {})
         found.append(one.model_copy(update={name: person[name] for name in FIELDS if name in person and name != "student"}))
     return grades.model_copy(update={"submissions": found})
+
+
+def pseudonyms_in(path: Path) -> list[str]:
+    """Those of an identities.csv; none where there is no such file. What could be no folder's name is left out."""
+    try:
+        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+    except OSError:
+        return []
+    return [name for row in rows if (name := row.get("pseudonym") or "").replace("-", "").isalnum()]
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
@@ -91,13 +92,26 @@ def _write_class(
     write_pieces(out / "grades.json", grades_json(about, reports))
 
 
-def write_identities(out: Path, lines: Iterable[str] | None) -> None:
-    """Write identities.csv, which nobody but its owner may read; or take away that of a batch that was marked blind before."""
+def write_identities(out: Path, lines: Iterable[str] | None, students: Collection[str] = ()) -> None:
+    """Write identities.csv, which nobody but its owner may read; or take away that of a batch that was marked blind before.
+
+    Pages under the other kind of name go, too: those of ``students`` who are masked now, or of the pseudonyms from before.
+    """
     path = out / anonymous.FILE
     if lines is None:
+        _remove_pages(out, anonymous.pseudonyms_in(path))
         _remove([path])
     else:
         write_pieces(path, lines, mode=0o600)
+        _remove_pages(out, students)
+
+
+def _remove_pages(out: Path, students: Iterable[str]) -> None:
+    for student in students:
+        folder = out / "students" / student
+        _remove([folder / "report.html", folder / "report.json"])
+        with suppress(OSError):
+            folder.rmdir()  # unless somebody has put a file of theirs into it
 
 
 def write_calibration(

@@ -19,6 +19,11 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = ROOT / "grade.py"
 
+# In a script's background, as in CI, these are ignored, and every program that a test starts would inherit that.
+for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, usual)
+
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -147,8 +147,8 @@ class Ledger:
         if row is None:
             return None
         try:
-            picture = _PICTURE.validate_json(row[2]) if row[2] else None
-            return replace(_OUTCOME.validate_json(row[0]), log=row[1], picture=picture)
+            found = _OUTCOME.validate_json(row[0])
+            return replace(found, log=row[1], picture=_PICTURE.validate_json(row[2]) if row[2] else None) if whole else found
         except ValidationError:
             return None
 
@@ -183,7 +183,8 @@ class Ledger:
         outcomes = [self._outcome(key, whole=whole) if key else next(others, None) for key in found.keys]
         if len(outcomes) != len(batch.instances) or None in outcomes:
             return None
-        named = (replace(one, instance=name) for one, name in zip(outcomes, batch.instances, strict=True) if one)
+        paired = zip(outcomes, batch.instances, strict=True)
+        named = (one if one.instance == name else replace(one, instance=name) for one, name in paired if one)
         return replace(found, outcomes=tuple(named))
 
     def open_batch(self, batch: Batch) -> None:

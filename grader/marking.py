@@ -83,6 +83,8 @@ def points_on(rubric: Rubric, outcome: Outcome) -> float | None:
 
 def judge(rubric: Rubric, outcomes: tuple[Outcome, ...], reference: tuple[Outcome, ...] | None) -> tuple[Mark, ...]:
     """The marks of all criteria. ``reference`` holds the reference solution's outcomes, or None while it is judged itself."""
+    if not rubric.criteria:
+        return ()
     found = means(rubric, outcomes)
     to_beat = means(rubric, reference) if reference else None
     owed = any(outcome.verdict == "not_graded" for outcome in outcomes)

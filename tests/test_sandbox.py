@@ -149,7 +149,7 @@ NEIGHBOURS = [
 @pytest.mark.parametrize("namespaces", [True, False])
 def test_a_bystander_gets_the_weights_that_it_gets_alone(namespaces: bool, data: PublicData) -> None:
     cases = [case for case in corpus.CASES if case.name in NEIGHBOURS]
-    with sandbox_of(namespaces, cpu_seconds=2, wall_seconds=20) as opened, ThreadPoolExecutor(4) as pool:
+    with sandbox_of(namespaces, cpu_seconds=8, wall_seconds=40) as opened, ThreadPoolExecutor(4) as pool:
         alone = opened.run(submission(HONEST), data)
         attacks = [pool.submit(opened.run, submission(case.submission.read_text()), data) for case in cases]
         beside = [pool.submit(opened.run, submission(HONEST), data) for _ in range(3)]

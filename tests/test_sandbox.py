@@ -146,13 +146,16 @@ NEIGHBOURS = [
 ]  # fmt: skip
 
 
+OPTIMIZER = frozenset({"torch.optim"})  # as intake finds it in HONEST: the nursery has imported what an optimizer needs
+
+
 @pytest.mark.parametrize("namespaces", [True, False])
 def test_a_bystander_gets_the_weights_that_it_gets_alone(namespaces: bool, data: PublicData) -> None:
     cases = [case for case in corpus.CASES if case.name in NEIGHBOURS]
-    with sandbox_of(namespaces, cpu_seconds=8, wall_seconds=40) as opened, ThreadPoolExecutor(4) as pool:
-        alone = opened.run(submission(HONEST), data)
+    with sandbox_of(namespaces, cpu_seconds=2, wall_seconds=20) as opened, ThreadPoolExecutor(4) as pool:
+        alone = opened.run(submission(HONEST), data, packages=OPTIMIZER)
         attacks = [pool.submit(opened.run, submission(case.submission.read_text()), data) for case in cases]
-        beside = [pool.submit(opened.run, submission(HONEST), data) for _ in range(3)]
+        beside = [pool.submit(opened.run, submission(HONEST), data, packages=OPTIMIZER) for _ in range(3)]
         assert [run.result().failure for run in beside] == [None] * 3
         assert {run.result().weights for run in beside} == {alone.weights}
         assert [verdict(run.result()) for run in attacks] == [case.expect for case in cases]

@@ -11,6 +11,7 @@ import typer
 from grader import batch as batches
 from grader import pipeline
 from grader import rubric as rubrics
+from grader.adjustments import Adjustments
 from grader.cli.options import (
     DEFAULT_RUBRIC,
     DeviceOption,
@@ -37,7 +38,8 @@ from grader.cli.terminal import (
 from grader.errors import UsageError
 from grader.ledger import REFERENCE, Ledger
 from grader.records import Batch, Upload
-from grader.report.schema import Prepared, grades_json, to_json
+from grader.report.schema import About, Prepared, grades_json, to_json
+from grader.rubric import Rubric
 
 
 def batch(
@@ -92,18 +94,8 @@ def batch(
             forbidden=forbidden,
             store=ledger,
         ) as bench:
-            record = Batch(
-                students=tuple(upload.student for upload in uploads),
-                conditions=bench.conditions.digest,
-                instances=tuple(bench.conditions.instances),
-                rubric=rules.model_dump_json(),
-                task_digest=problem.digest,
-                environment=bench.environment,
-                isolation=bench.conditions.isolation,
-                adjustments=given.to_json(),
-                standalone=standalone,
-                leaderboard=leaderboard,
-            )
+            students = tuple(upload.student for upload in uploads)
+            record = _record(students, rules, given, bench, problem.digest, standalone=standalone, leaderboard=leaderboard)
             ledger.open_batch(record)
             ledger.record(batches.grade_reference(bench), record, REFERENCE)
             graded_now = {upload.student for upload in chosen}
@@ -113,17 +105,7 @@ def batch(
         stored = Stored.of(ledger, record, rules, home_of(rubric))
         about = stored.about()
         write_reports(out, stored, about, home_of(rubric), quiet)
-        with answering():
-            if as_json:
-                for piece in grades_json(about, stored):
-                    print_json(piece)
-            else:
-                print_table(stored, about)
-                print(f"report: {out / 'index.html'}")
-        owed = [one.upload.student for one in stored.graded(whole=False) if one.verdict == "not_graded"]
-    if owed:
-        tell(f"not graded: {shown(', '.join(owed), 300)}; run the same command again to retry them", style="red")
-        raise SystemExit(FAILED)
+        _answer(stored, about, out, as_json)
 
 
 def init(
@@ -144,6 +126,45 @@ def init(
         else:
             print(f"{len(names)} instances ready in {home} (task {problem.digest[:12]})")
             print("keep that folder to yourself: it holds the secret that the hidden data come from")
+
+
+def _record(
+    students: tuple[str, ...],
+    rules: Rubric,
+    given: Adjustments,
+    bench: pipeline.Runner,
+    task_digest: str,
+    *,
+    standalone: bool,
+    leaderboard: bool,
+) -> Batch:
+    return Batch(
+        students=students,
+        conditions=bench.conditions.digest,
+        instances=tuple(bench.conditions.instances),
+        rubric=rules.model_dump_json(),
+        task_digest=task_digest,
+        environment=bench.environment,
+        isolation=bench.conditions.isolation,
+        adjustments=given.to_json(),
+        standalone=standalone,
+        leaderboard=leaderboard,
+    )
+
+
+def _answer(stored: Stored, about: About, out: Path, as_json: bool) -> None:
+    """What a batch prints, and its end where the grader owes somebody a result."""
+    with answering():
+        if as_json:
+            for piece in grades_json(about, stored):
+                print_json(piece)
+        else:
+            print_table(stored, about)
+            print(f"report: {out / 'index.html'}")
+    owed = [one.upload.student for one in stored.graded(whole=False) if one.verdict == "not_graded"]
+    if owed:
+        tell(f"not graded: {shown(', '.join(owed), 300)}; run the same command again to retry them", style="red")
+        raise SystemExit(FAILED)
 
 
 def _chosen(uploads: Sequence[Upload], only: Sequence[str] | None) -> list[Upload]:

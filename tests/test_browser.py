@@ -16,7 +16,9 @@ pytest.importorskip("playwright.sync_api", reason="Playwright is not installed (
 
 from axe_playwright_python.sync_playwright import Axe
 from browser import (
+    ACTED_WITHIN,
     CHROMIUM,
+    DRAWN_WITHIN,
     LOG,
     NO_CHROMIUM,
     TRACE,
@@ -32,6 +34,8 @@ from browser import (
 )
 from playwright.sync_api import Browser, Page, expect
 from test_calibration import BEST, BRIDGE, HALF, NOTHING, calibration
+from test_charts import all_charts
+from test_charts import page_of as page_of_charts
 
 from grader.records import Graded, Verdict
 from grader.report import write
@@ -40,6 +44,7 @@ from grader.report.schema import InstanceReport, SettingReport, Sweep
 from grader.report.student_page import Gallery
 from grader.rubric import Rubric, parse
 
+expect.set_options(timeout=ACTED_WITHIN)
 pytestmark = [pytest.mark.long, pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)]
 
 RUBRIC = parse(
@@ -155,6 +160,21 @@ def test_a_page_draws_all_its_figures_and_does_nothing_else(name: str, page_of: 
         expect(page.locator("h1")).to_have_count(1)
         open_details(page)
         assert page.locator("figure.chart").count() or name in FAILURES or name == "hostile"
+
+
+@pytest.mark.parametrize("standalone", [False, True], ids=["assets", "standalone"])
+def test_every_chart_is_drawn_from_a_file_under_the_policy(browser: Browser, tmp_path: Path, standalone: bool) -> None:
+    """Warnings of the library, refusals by the policy and errors of our own would all be console messages."""
+    name = page_of_charts(tmp_path, standalone).name
+    with opened(browser, tmp_path, name, viewport={"width": 1200, "height": 900}) as page:
+        for chart in all_charts():
+            drawn = page.locator(f"figure.chart[data-spec='{chart.id}']")
+            expect(drawn.locator("svg")).to_be_visible(timeout=DRAWN_WITHIN)
+            assert drawn.get_attribute("data-error") is None, chart.id
+            if not chart.id.startswith("empty"):
+                paths = drawn.locator("path").evaluate_all("paths => paths.filter(one => one.getAttribute('d')?.length > 12).length")
+                assert paths > 3, chart.id
+        assert "alert(1)" in page.locator("body").inner_text()
 
 
 def test_what_the_attacks_would_do_is_noticed(browser: Browser, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Every chart's data says what it must, and a real browser draws it under the pages' policy, from a file."""
+"""Every chart's data says what it must; in test_browser a real browser draws it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import json
 import math
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -250,7 +249,7 @@ def test_inlined_scripts_are_allowed_by_their_hashes_alone() -> None:
 
 
 def page_of(folder: Path, standalone: bool) -> Path:
-    """A page with all charts, under the policy of the real ones."""
+    """A page with all charts, under the policy of the real ones; a browser is shown it in test_browser."""
     style = (ASSETS / "report.css").read_text("utf-8")
     if standalone:
         head = f"<style>{style}</style>"
@@ -270,34 +269,3 @@ def page_of(folder: Path, standalone: bool) -> Path:
         "utf-8",
     )
     return page
-
-
-@pytest.mark.long
-@pytest.mark.skipif(not shutil.which("chromium"), reason="chromium is not installed (Debian: apt-get install chromium)")
-@pytest.mark.parametrize("standalone", [False, True], ids=["assets", "standalone"])
-def test_a_browser_draws_every_chart_from_a_file_under_the_policy(tmp_path: Path, standalone: bool) -> None:
-    page = page_of(tmp_path, standalone)
-    done = subprocess.run(
-        [
-            "chromium",
-            *"--headless --no-sandbox --disable-gpu --disable-background-networking --disable-component-update".split(),
-            *"--disable-sync --no-first-run --enable-logging=stderr --v=0 --virtual-time-budget=30000 --dump-dom".split(),
-            f"--user-data-dir={tmp_path / 'profile'}",
-            "--window-size=1200,900",
-            page.as_uri(),
-        ],
-        capture_output=True,
-        timeout=300,
-    )
-    # Warnings of the library, refusals by the policy and errors of our own all come as console messages.
-    assert [line for line in done.stderr.decode(errors="replace").splitlines() if "CONSOLE" in line] == []
-    dom = re.sub(r"<script.*?</script>", "", done.stdout.decode(), flags=re.DOTALL)
-    figures = re.findall(r'<figure class="chart".*?</figure>', dom, re.DOTALL)
-    assert len(figures) == len(all_charts())
-    for chart, drawn in zip(all_charts(), figures, strict=True):
-        opening = drawn[: drawn.index(">")]
-        assert "data-drawn" in opening and "data-error" not in opening, (chart.id, opening)
-        assert "<svg" in drawn and "mark-" in drawn
-        if not chart.id.startswith("empty"):
-            assert len(re.findall(r"<path[^>]* d=\"M[^\"]{12,}", drawn)) > 3, chart.id
-    assert "alert(1)" in dom and "<script>alert" not in dom

@@ -289,7 +289,8 @@ def test_ctrl_c_while_libraries_load_shows_no_traceback(seconds: float) -> None:
         running.send_signal(signal.SIGINT)
     _, messages = running.communicate(timeout=20)
     assert "Traceback" not in messages
-    assert running.returncode in (0, 130)
+    # The last is Python's own end by the signal, before it has begun to listen to it and once it has ceased to.
+    assert running.returncode in (0, 130, -signal.SIGINT)
 
 
 # --- one folder, one grader; one disk, too small ----------------------------------------------------------------------

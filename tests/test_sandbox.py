@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -268,7 +269,7 @@ def test_inodes_are_limited(sandbox: Sandbox, data: PublicData) -> None:
     ("wall", 30, "burn(0.9)", "graded", ""),
     ("wall", 1, "time.sleep(60)", "timed_out", "limits.wall_seconds"),
     ("cpu", 30, "burn(60)", "timed_out", "limits.cpu_seconds"),
-    ("cpu", 1, "time.sleep(60)", "timed_out", "used only 0.0 s of CPU"),
+    ("cpu", 1, "time.sleep(60)", "timed_out", r"used only 0\.\d s of CPU"),
     ("both", 30, "burn(60)", "timed_out", "limits.cpu_seconds"),
     ("both", 1, "time.sleep(60)", "timed_out", "limits.wall_seconds"),
 ])  # fmt: skip
@@ -276,7 +277,7 @@ def test_clocks(clock: str, wall_seconds: float, source: str, expected: str, wor
     with sandbox_of(True, clock=clock, cpu_seconds=0.5, wall_seconds=wall_seconds) as opened:
         run = opened.run(submission(source), data)
     assert verdict(run) == expected, run.failure
-    assert words in (run.failure.message if run.failure else "")
+    assert re.search(words, run.failure.message if run.failure else "")
 
 
 # --- when parts of the grader are lost --------------------------------------------------------------------------------

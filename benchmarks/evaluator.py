@@ -73,7 +73,7 @@ class Race:
 
     def __init__(self) -> None:
         inputs, targets = generator.draw_split(generator.draw_function(task.SHIPPED_SEED), SAMPLES, SEED)
-        self.evaluator = Evaluator("cpu")
+        self.evaluator = Evaluator()
         self.samples = self.evaluator.upload(inputs, targets)
         self.inputs, self.targets = float64(inputs), float64(targets)
 

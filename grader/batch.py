@@ -6,19 +6,18 @@ import gc
 import importlib.metadata
 import os
 import platform
-from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 import grader
 from grader import portable, signals
-from grader.errors import GraderError, UsageError
+from grader.errors import GraderError, NoGpuError, UsageError
 from grader.handover import SEED, PublicData
 from grader.pipeline import Bench, Conditions, Runner, Station, Store, grade, read, recall
 from grader.records import LAYERS, Graded, Isolation, Upload
@@ -26,11 +25,13 @@ from grader.rubric import Rubric
 from grader.task import Instance, reference_folder
 
 if TYPE_CHECKING:
-    from grader.evaluate import Evaluator
+    from grader.cards import Card
+    from grader.pipeline import Evaluates
     from grader.portable import Portable
     from grader.sandbox import Sandbox
 
 REFERENCE = "linear_bridge"  # of the ladder's methods, the one that every submission is compared with
+_UNLIMITED = 1 << 20  # runs at a time, where whoever asks for them limits them
 _NOTHING_RUN = "nothing was run (see `grade.py doctor`)"
 
 
@@ -72,24 +73,32 @@ def open_bench(
     """
     if isolation == "strict" or any(instance.hidden for instance in instances):
         must_confine()
-    sandbox = _sandbox(rubric, forbidden, LAYERS if isolation == "none" else without, standby)
+    cards = _cards(device)
+    theirs = _for_runs(cards, rubric) if isolation != "none" and not portable.is_wanted() else ()
+    without = LAYERS if isolation == "none" else without
     stations: dict[str, Station] = {}
-    try:
-        evaluator = _opened(sandbox, device)
+    with ExitStack() as opened:
+        opened.callback(_close_data, stations)
+        sandbox, evaluator = _open(rubric, forbidden, without, standby, cards, theirs, isolation)
+        opened.callback(evaluator.close)
+        opened.callback(sandbox.close)
+        evaluator.vacates_by(sandbox.vacate)
         if isolation == "strict" and not sandbox.isolation.guards_hidden_data:
             raise UsageError(f"no sandbox: {_what_is_missing(sandbox.isolation)}; {_NOTHING_RUN}")
         for instance in instances:
             stations[instance.name] = _station(instance, evaluator)
         conditions = Conditions(
             {name: station.digest for name, station in stations.items()},
-            circumstances(rubric, sandbox.isolation.level, evaluator.device.type),
+            circumstances(rubric, sandbox.isolation.level, evaluator.kind, runs_on=sandbox.kind),
             sandbox.isolation,
         )
-        yield Bench(sandbox, evaluator, stations, conditions, store, environment(evaluator))
-    finally:
-        sandbox.close()
-        for station in stations.values():
-            os.close(station.data.fd)
+        bench = Bench(sandbox, evaluator, stations, conditions, store, environment(evaluator, sandbox.kind))
+        yield replace(bench, turn=evaluator.turn(_UNLIMITED))
+
+
+def _close_data(stations: Mapping[str, Station]) -> None:
+    for station in stations.values():
+        os.close(station.data.fd)
 
 
 def must_confine() -> None:
@@ -101,16 +110,32 @@ def must_confine() -> None:
         )
 
 
-def _sandbox(rubric: Rubric, forbidden: tuple[Path, ...], without: Collection[str], standby: bool) -> Sandbox | Portable:
-    if portable.is_wanted():
-        return portable.Portable(rubric, without=without)
-    from grader.sandbox import Sandbox  # which other systems can't even import
+def _cards(device: str) -> tuple[Card, ...]:
+    """The GPUs that are meant; no library is asked for them where none is."""
+    if device == "cpu" or not (device.startswith("cuda") or Path("/dev/nvidiactl").exists()):
+        return ()
+    with signals.held():
+        from grader import device as devices
 
-    return Sandbox(rubric, forbidden=forbidden, without=without, standby=standby)
+    return devices.find(device)
 
 
-def _opened(sandbox: Sandbox | Portable, device: str) -> Evaluator:
+def _for_runs(cards: tuple[Card, ...], rubric: Rubric) -> tuple[Card, ...]:
+    """Where submissions may run: of several GPUs all but the last, which then has hidden data while they do."""
+    return () if not rubric.allow.gpu else cards[:-1] or cards
+
+
+def _open(
+    rubric: Rubric,
+    forbidden: tuple[Path, ...],
+    without: Collection[str],
+    standby: bool,
+    cards: tuple[Card, ...],
+    theirs: tuple[Card, ...],
+    isolation: str,
+) -> tuple[Sandbox | Portable, Evaluates]:
     """Opens the sandbox, whose nursery imports torch, and at the same time imports it here."""
+    sandbox = _sandbox(rubric, forbidden, without, standby, theirs)
     with ThreadPoolExecutor(1) as beside:
         opening = beside.submit(sandbox.__enter__)
         with signals.held(), _no_garbage():
@@ -118,9 +143,28 @@ def _opened(sandbox: Sandbox | Portable, device: str) -> Evaluator:
 
         try:
             opening.result()
+        except NoGpuError as error:
+            if isolation != "strict":  # practice goes on where it can, and the report's environment says where that was
+                return _open(rubric, forbidden, without, standby, cards, (), isolation)
+            raise UsageError(f"{error}; set allow.gpu: false in rubric.yaml, or use --device cpu; {_NOTHING_RUN}") from None
         except GraderError as error:
             raise UsageError(f"no sandbox: {error}; {_NOTHING_RUN}") from None
-    return Evaluator(device)
+    if not cards:
+        return sandbox, Evaluator()
+    from grader.device import DeviceEvaluator, Place
+
+    places = [Place.on(card) for card in reversed(cards) if card not in theirs] or [Place.on(card) for card in cards]
+    return sandbox, DeviceEvaluator(places, name=cards[-1].name, shared=cards == theirs)
+
+
+def _sandbox(
+    rubric: Rubric, forbidden: tuple[Path, ...], without: Collection[str], standby: bool, cards: tuple[Card, ...]
+) -> Sandbox | Portable:
+    if portable.is_wanted():
+        return portable.Portable(rubric, without=without)
+    from grader.sandbox import Sandbox  # which other systems can't even import
+
+    return Sandbox(rubric, forbidden=forbidden, without=without, standby=standby, cards=cards)
 
 
 @contextmanager
@@ -150,7 +194,8 @@ def grade_all(uploads: Iterable[Upload], bench: Runner, *, workers: int, fresh: 
     """
     threads = workers
     if isinstance(bench, Bench):  # here evaluation is this process's own work, and may go on beside the next run
-        bench, threads = replace(bench, turn=BoundedSemaphore(workers)), workers + 1
+        workers = min(workers, bench.sandbox.room or workers)
+        bench, threads = replace(bench, turn=bench.evaluator.turn(workers)), workers + bench.evaluator.backlog
     with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="worker") as pool:
         waiting = iter(_by_submission(uploads))
         running: set[Future[list[Graded]]] = set()
@@ -184,7 +229,7 @@ def _grade_same(uploads: Sequence[Upload], bench: Runner, *, fresh: bool) -> lis
     return [first, *(grade(upload, bench) for upload in uploads[1:])]
 
 
-def environment(evaluator: Evaluator) -> dict[str, str]:
+def environment(evaluator: Evaluates, runs_on: str) -> dict[str, str]:
     """Versions that a measurement may depend on."""
     return {
         "grader": grader.__version__,
@@ -192,18 +237,19 @@ def environment(evaluator: Evaluator) -> dict[str, str]:
         "torch": evaluator.torch_version,
         "numpy": np.__version__,
         "device": evaluator.name,
+        **({"runs_on": runs_on} if evaluator.kind != "cpu" else {}),
         "machine": platform.machine(),
     }
 
 
-def _station(instance: Instance, evaluator: Evaluator) -> Station:
+def _station(instance: Instance, evaluator: Evaluates) -> Station:
     split = instance.hidden or instance.validation
     samples = evaluator.upload(split.inputs, split.targets)
     return Station(PublicData.of(instance.name, instance.public_arrays()), samples, instance.digest)
 
 
-def circumstances(rubric: Rubric, level: str, device: str) -> dict[str, object]:
-    """What a run depends on besides submission and instance, at that level of isolation on that kind of device."""
+def circumstances(rubric: Rubric, level: str, device: str, *, runs_on: str) -> dict[str, object]:
+    """What a run depends on besides submission and instance: the level of isolation, and the kinds of device (cpu or cuda)."""
     return {
         "limits": rubric.limits.model_dump(mode="json"),
         "allow": rubric.allow.model_dump(mode="json"),
@@ -214,6 +260,7 @@ def circumstances(rubric: Rubric, level: str, device: str) -> dict[str, object]:
         "torch": _installed_version("torch"),
         "packages": {name: _installed_version(name) for name in rubric.allow.packages},
         "device": device,
+        "runs_on": runs_on,
     }
 
 

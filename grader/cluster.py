@@ -274,7 +274,8 @@ def _alike(offers: Mapping[Post, Offer], refused: dict[str, str], rubric: Rubric
     for post, offer in offers.items():
         levels[offer.isolation.level] += post.slots
     level = max(levels, key=lambda name: (levels[name], name), default="")
-    expected = json.loads(json.dumps(batch.circumstances(rubric, level, device)))  # as it comes back from a node
+    circumstances = batch.circumstances(rubric, level, device, runs_on=device if rubric.allow.gpu else "cpu")
+    expected = json.loads(json.dumps(circumstances))  # as it comes back from a node
     chosen = {}
     for post, offer in offers.items():
         if problem := difference(offer.circumstances, expected):

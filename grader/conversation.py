@@ -13,11 +13,11 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from grader import evidence
 from grader.cgroup import ControlGroup
-from grader.errors import GraderError
+from grader.errors import GraderError, NoGpuError
 from grader.evidence import WEIGHTS_BYTES
 from grader.incoming import RECORD_BYTES, RECORDS, Log, take_record
 from grader.nursery import START_SECONDS
@@ -27,20 +27,36 @@ from grader.rubric import LimitsSection
 _BUSY = 4  # times the wall limit at most, for a run that waits for a processor while the clock is the CPU's
 _GONE = (BrokenPipeError, ConnectionResetError)  # the child at a socket's other end, as its warden's report will explain
 _END_SECONDS = 60.0  # a warden on a busy machine needs its time; without namespaces nobody else kills so surely
+_LOOK_SECONDS = 0.05  # between two looks at a GPU's memory
 _RESULT_PIPE_BYTES = 1 << 20  # so that the weights fit in at once
+
+
+class Watch(Protocol):
+    """Who sees from outside what a run holds of a GPU."""
+
+    def is_over(self) -> bool: ...
+
+    def named_bytes(self) -> int | None: ...
 
 
 class Conversation:
     """The pipes and the clock of one run, from asking for a child until nothing of it is left."""
 
-    def __init__(self, limits: LimitsSection, start_child: Callable[[tuple[int, ...]], int], group: ControlGroup) -> None:
-        """``start_child`` gets the child's ends (source, result, log, report, leash) and returns the warden's pidfd."""
+    def __init__(
+        self, limits: LimitsSection, start_child: Callable[[tuple[int, ...]], tuple[int, Watch | None]], group: ControlGroup
+    ) -> None:
+        """``start_child`` gets the child's ends (source, result, log, report, leash).
+
+        It returns the warden's pidfd, and who watches the child's GPU memory if it has any.
+        """
         self._limits = limits
         self._group = group
         self.unforbidden: tuple[str, ...] = ()  # what the probe did not try, since no layer in force forbids it
         self._log = Log(limits.log_bytes)
         self._incoming = bytearray()  # of the result pipe
         self._report = b""
+        self._killed: str | None = None  # by this side, for want of memory
+        self.watch: Watch | None = None
         self._open: set[int] = set()
         theirs: tuple[int, ...] = ()
         try:
@@ -51,7 +67,7 @@ class Conversation:
             self._reported, report_w = self._pipe()
             leash_r, self._leash = self._pipe()
             theirs = (source_r, result_w, log_w, report_w, leash_r)
-            self._pidfd = start_child(theirs)
+            self._pidfd, self.watch = start_child(theirs)
             self._open.add(self._pidfd)
         except BaseException:
             self.__exit__()
@@ -80,6 +96,8 @@ class Conversation:
             if not self._pump(deadline) or self._ended():
                 self._end()
                 raise GraderError(f"a child could not be confined: {self._why_unconfined()}")
+        if "no_gpu" in record:
+            raise NoGpuError(f"a submission can't use the GPU in its confinement: {record['no_gpu']}")
         if "broken" in record:
             raise GraderError(f"a child could not be confined: {record['broken']}")
         if record.get("wrong"):
@@ -128,7 +146,7 @@ class Conversation:
                 claim=status,
                 stage=stage,
                 overdue=overdue,
-                killed="memory" if self._group.ran_out_of_memory() else report.get("killed"),
+                killed=self._killed or ("memory" if self._group.ran_out_of_memory() else report.get("killed")),
                 wait_status=report.get("status"),
                 cpu_seconds=float(report.get("cpu_seconds", 0.0)),
                 peak_memory_bytes=int(report.get("peak_memory_bytes", 0)),
@@ -158,7 +176,7 @@ class Conversation:
             if pending:
                 pending = self._hand_over(pending)
             alive = self._pump(deadline, writing=bool(pending))
-            if not alive or self._ended() or self._group.ran_out_of_memory():
+            if not alive or self._ended() or self._over_memory():
                 self._drain_result()
                 return take_record(self._incoming), pending
 
@@ -192,6 +210,14 @@ class Conversation:
         del self._incoming[:WEIGHTS_BYTES]
         return weights
 
+    def _over_memory(self) -> bool:
+        """Whether the run has used up its memory, or its GPU's: then it must end."""
+        if self._group.ran_out_of_memory():
+            self._killed = "memory"
+        elif self.watch and self.watch.is_over():
+            self._killed = "gpu memory"
+        return self._killed is not None
+
     # --- pipes and clock ----------------------------------------------------------------------------------------------
 
     def _pump(self, deadline: float, *, writing: bool = False, patience: float = 1.0) -> bool:
@@ -205,6 +231,7 @@ class Conversation:
         remaining = deadline - time.monotonic()
         if remaining <= 0:
             return False
+        patience = min(patience, _LOOK_SECONDS) if self.watch else patience
         for fd, _ in poll.poll(min(remaining, patience) * 1000 + 1 if patience else 0):
             if fd == self._result:
                 self._incoming += self._read(fd, WEIGHTS_BYTES + RECORD_BYTES - len(self._incoming))

@@ -10,8 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from grader import pipeline
+import torch
+
+from grader import cards, device, pipeline
 from grader.batch import grade_reference
+from grader.cards import Card
 from grader.cgroup import ControlGroups
 from grader.errors import GraderError
 from grader.pipeline import Bench
@@ -130,6 +133,53 @@ def _survey_of_the_kernel() -> dict[str, str]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A GPU of this machine, and what came of a second's work in float64 on it."""
+
+    device: str  # cuda:N
+    name: str
+    memory_bytes: int
+    free_bytes: int
+    is_split: bool  # by MIG
+    teraflops: float | None
+    problem: str  # "" where the work gave what the processor gives
+
+
+@dataclass(frozen=True, slots=True)
+class Devices:
+    torch: str
+    cuda: str | None  # that torch is built with
+    driver: Mapping[str, str]  # its version, and the newest CUDA that it runs; empty without one
+    shares_by_server: bool  # MPS
+    why_none: str  # "" where there are GPUs
+    gpus: Sequence[Device]
+
+
+def devices() -> Devices:
+    """What could evaluate, and whether it computes as it must."""
+    found = cards.found()
+    return Devices(
+        torch.__version__,
+        torch.version.cuda,
+        cards.driver(),
+        cards.shares_by_server(),
+        "" if found else cards.why_none(),
+        [_device(card) for card in found],
+    )
+
+
+def _device(card: Card) -> Device:
+    teraflops, problem = None, ""
+    try:
+        found = device.prove(device.Place.on(card))
+        teraflops = found["flops"] / 1e12
+        problem = "" if found["holds"] else f"a product in float64 is {found['difference']:.0e} from the processor's"
+    except GraderError as error:
+        problem = str(error)
+    return Device(str(card), card.name, card.memory_bytes, cards.free_bytes(card), card.is_split, teraflops, problem)
+
+
 def how_a_run_is_ended(isolation: Isolation, parts: Sequence[Part]) -> str:
     """By the strongest means at hand."""
     works = {part.name for part in parts if part.works}
@@ -174,11 +224,13 @@ def to_json(
     environment: Mapping[str, str],
     missing_packages: Sequence[str],
     controls: Mapping[str, Report],
+    devices: Devices,
 ) -> str:
     found = {
         "isolation": {**asdict(isolation), "guards_hidden_data": isolation.guards_hidden_data},
         "ended_by": how_a_run_is_ended(isolation, parts),
         "parts": [{**asdict(part), "works": part.works} for part in parts],
+        "devices": asdict(devices),
         "environment": dict(environment),
         "missing_packages": list(missing_packages),
         "controls": {

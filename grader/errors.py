@@ -17,5 +17,9 @@ class GraderError(Exception):
     """The grader itself failed (exit status 3): a lost nursery, a full disk, a faulty device."""
 
 
+class NoGpuError(GraderError):
+    """A GPU can't be used where submissions run."""
+
+
 class UsageError(Exception):
     """Wrong usage, rubric or input (exit status 2): one sentence that says what was expected and what came."""

@@ -1,19 +1,21 @@
-"""Turns weights into measurements: sparsity on the bits, error in float64 on a device, whatever the weights say."""
+"""Turns weights into measurements: sparsity on the bits, error in float64 on the processor, whatever the weights say.
+
+A GPU's evaluator is ``device``, in a process of its own; what is counted here is the same for both.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from threading import BoundedSemaphore
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from grader.errors import GraderError, UsageError
 from grader.formulas import OUTPUTS, PARAMETER_COUNT, PARAMETER_SHAPES
 from grader.records import LayerCount, Measurement
-from grader.rubric import DEVICES
 from grader.weights import Weights
 
 CHUNK = 512  # samples: the fastest on a CPU, and part of the fixed order of summation
@@ -29,7 +31,7 @@ FEW_INPUTS = 3 / 4  # share of the inputs: where no more are read, leaving the o
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """A split on the device, in float64; best laid out as ``upload`` does it, one input's values side by side."""
+    """A split in float64; best laid out as ``upload`` does it, one input's values side by side."""
 
     inputs: torch.Tensor  # (n, 128)
     targets: torch.Tensor  # (n, 10)
@@ -60,55 +62,42 @@ class _Network:
 
 
 class Evaluator:
-    """Owns the device. One evaluator may serve several threads: it changes nothing after its construction."""
+    """One evaluator may serve several threads: it changes nothing after its construction."""
 
-    def __init__(self, device: str = "auto") -> None:
-        """``device``: auto (CUDA where there is one), cpu, cuda or cuda:N.
+    kind = name = "cpu"
+    torch_version = torch.__version__
+    backlog = 1  # submissions that may be evaluated while others run
 
-        Raises UsageError where this machine has no such device, GraderError where it has one that fails.
-        """
+    def __init__(self) -> None:
         torch.set_num_threads(1)  # callers are threads; and a fixed order of summation gives the same bits each time
-        self.device = find_device(device)
-        try:
-            torch.zeros(1, device=self.device)
-        except (RuntimeError, AssertionError) as error:
-            raise GraderError(f"the device {str(self.device)!r} can't be used: {str(error).splitlines()[0]}") from None
 
-    @property
-    def torch_version(self) -> str:
-        return torch.__version__
+    def turn(self, workers: int) -> BoundedSemaphore:
+        """What a run takes while it is under way, so that no more than ``workers`` are."""
+        return BoundedSemaphore(workers)
 
-    @property
-    def name(self) -> str:
-        return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu"
+    def vacates_by(self, vacate: Callable[[], None]) -> None:
+        """Nothing: no run has what this one uses."""
+
+    def close(self) -> None:
+        """Nothing to do: it holds nothing but memory."""
 
     def upload(self, inputs: NDArray[np.float32], targets: NDArray[np.float32]) -> Samples:
-        """Inputs (n, 128) and targets (n, 10) to the device, stored transposed: then a chunk needs no copy."""
-        return Samples(self._float64(inputs.T).T, self._float64(targets.T).T)
+        """Inputs (n, 128) and targets (n, 10), stored transposed: then a chunk needs no copy."""
+        return Samples(_float64(inputs.T).T, _float64(targets.T).T)
 
     def measure(self, weights: Weights, samples: Samples) -> Measurement:
         """Zeros per layer and squared error per output of the fixed model with these weights."""
-        layers = {name: LayerCount(_zeros(weights[name]), weights[name].size) for name in PARAMETER_SHAPES}
-        per_output = self._squared_error(weights, samples) / len(samples.inputs)
-        digest = hashlib.sha256(b"".join(weights[name].tobytes() for name in PARAMETER_SHAPES)).hexdigest()
-        return Measurement(
-            zeros=sum(layer.zeros for layer in layers.values()),
-            parameters=PARAMETER_COUNT,
-            layers=layers,
-            mse=float(per_output.mean()),
-            mse_per_output=tuple(per_output.tolist()),
-            weights_sha256=digest,
-        )
+        return measurement(weights, self._squared_error(weights, samples) / len(samples.inputs))
 
     def _squared_error(self, weights: Weights, samples: Samples) -> NDArray[np.float64]:
         """Sum over the samples of the squared error of each output, shape (10,)."""
         network = self._network(weights)
-        total = torch.zeros(OUTPUTS, device=self.device, dtype=torch.float64)
-        room = torch.empty(len(network.first_bias), CHUNK, device=self.device, dtype=torch.float64)
+        total = torch.zeros(OUTPUTS, dtype=torch.float64)
+        room = torch.empty(len(network.first_bias), CHUNK, dtype=torch.float64)
         with torch.no_grad():
             for inputs, targets in zip(torch.split(samples.inputs, CHUNK), torch.split(samples.targets, CHUNK), strict=True):
                 total += (network(inputs.T, room) - targets.T).square_().sum(dim=1)
-        return np.asarray(total.cpu().numpy())
+        return np.asarray(total.numpy())
 
     def _network(self, weights: Weights) -> _Network:
         """The same function without wasted work: no unit that no output reads or that is constant, no input that no unit reads.
@@ -118,39 +107,44 @@ class Evaluator:
         first, second = weights["layers.0.weight"], weights["layers.2.weight"]
         heard, varies = (second != 0).any(axis=0), (first != 0).any(axis=1)
         constant, living = heard & ~varies, heard & varies
-        second_bias = self._float64(weights["layers.2.bias"][:, None])
+        second_bias = _float64(weights["layers.2.bias"][:, None])
         if constant.any():  # a unit that reads no input is sigmoid(bias) for every sample
-            levels = torch.sigmoid(self._float64(weights["layers.0.bias"][constant, None]))
-            second_bias = torch.addmm(second_bias, self._float64(second[:, constant]), levels)
+            levels = torch.sigmoid(_float64(weights["layers.0.bias"][constant, None]))
+            second_bias = torch.addmm(second_bias, _float64(second[:, constant]), levels)
         first, second = first[living], second[:, living]
         read = np.flatnonzero((first != 0).any(axis=0))
         few = len(read) <= FEW_INPUTS * first.shape[1]
         return _Network(
-            torch.tensor(read, device=self.device) if few else None,
-            self._matrix(first[:, read] if few else first, SPARSE_FIRST),
-            self._float64(weights["layers.0.bias"][living, None]),
-            self._matrix(second, SPARSE_SECOND),
+            torch.tensor(read) if few else None,
+            _matrix(first[:, read] if few else first, SPARSE_FIRST),
+            _float64(weights["layers.0.bias"][living, None]),
+            _matrix(second, SPARSE_SECOND),
             second_bias,
         )
 
-    def _matrix(self, values: NDArray[np.float32], sparse_below: float) -> torch.Tensor:
-        """On the device; on a CPU sparse where that is faster."""
-        matrix = self._float64(values)
-        sparse = self.device.type == "cpu" and np.count_nonzero(values) < sparse_below * values.size
-        return matrix.to_sparse() if sparse else matrix
 
-    def _float64(self, values: NDArray[np.float32]) -> torch.Tensor:
-        return torch.tensor(np.ascontiguousarray(values), device=self.device, dtype=torch.float64)
+def measurement(weights: Weights, per_output: NDArray[np.float64]) -> Measurement:
+    """What is counted of the weights, with the mean squared error of each output, shape (10,), wherever it was computed."""
+    layers = {name: LayerCount(_zeros(weights[name]), weights[name].size) for name in PARAMETER_SHAPES}
+    digest = hashlib.sha256(b"".join(weights[name].tobytes() for name in PARAMETER_SHAPES)).hexdigest()
+    return Measurement(
+        zeros=sum(layer.zeros for layer in layers.values()),
+        parameters=PARAMETER_COUNT,
+        layers=layers,
+        mse=float(per_output.mean()),
+        mse_per_output=tuple(per_output.tolist()),
+        weights_sha256=digest,
+    )
 
 
-def find_device(name: str) -> torch.device:
-    """The device that ``auto``, ``cpu``, ``cuda`` or ``cuda:N`` means here. Raises UsageError where there is none."""
-    if not re.fullmatch(DEVICES, name):
-        raise UsageError(f"the device is {name!r}, expected auto, cpu, cuda or cuda:N")
-    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if name.startswith("cuda") and int(name.partition(":")[2] or 0) >= there:
-        raise UsageError(f"the device is {name!r}, but torch {torch.__version__} finds {there} CUDA devices here")
-    return torch.device("cuda" if there and name == "auto" else "cpu" if name == "auto" else name)
+def _matrix(values: NDArray[np.float32], sparse_below: float) -> torch.Tensor:
+    """Sparse where that is faster."""
+    matrix = _float64(values)
+    return matrix.to_sparse() if np.count_nonzero(values) < sparse_below * values.size else matrix
+
+
+def _float64(values: NDArray[np.float32]) -> torch.Tensor:
+    return torch.tensor(np.ascontiguousarray(values), dtype=torch.float64)
 
 
 def _zeros(values: NDArray[np.float32]) -> int:

@@ -30,7 +30,7 @@ class Evidence:
     claim: Mapping[str, Any] | None  # the status record, the student's word
     stage: Stage  # the last one announced, the student's word too
     overdue: bool  # by the keeper's clock
-    killed: str | None  # by the warden: "cpu", "wall", "memory", "leash" at the keeper's wish, "orphaned" without a nursery
+    killed: str | None  # "cpu", "wall", "memory", "gpu memory", "leash" at the keeper's wish, "orphaned" without a nursery
     wait_status: int | None  # None where the warden was lost
     cpu_seconds: float
     peak_memory_bytes: int = 0
@@ -51,6 +51,9 @@ def failure(found: Evidence, limits: LimitsSection, lost: str) -> Failure:
     full = number == SIGKILL and found.peak_memory_bytes >= _NEARLY * limits.memory_bytes
     if found.killed == "memory" or (full and found.killed is None):
         return Failure("out_of_memory", stage, f"{where} used more memory than limits.memory_bytes in rubric.yaml allows")
+    if found.killed == "gpu memory":
+        limit = f"{limits.gpu_memory_bytes:,} bytes of the GPU's memory (limits.gpu_memory_bytes in rubric.yaml)"
+        return Failure("out_of_memory", stage, f"{where} used more than {limit}")
     if found.overdue or found.killed == "wall":
         return Failure("timed_out", stage, _overdue(where, stage, found.cpu_seconds, limits))
     if found.wait_status is None or found.killed == "orphaned":  # perhaps in the middle of an honest model's weights

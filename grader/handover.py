@@ -94,11 +94,12 @@ def framed(message: Mapping[str, Any]) -> bytes:
     return struct.pack("<Q", len(text)) + text
 
 
-def setting(rubric: Rubric) -> dict[str, Any]:
-    """What a run is told of the rubric before it gets the submission."""
+def setting(rubric: Rubric, device: str = "cpu") -> dict[str, Any]:
+    """What a run is told of the rubric before it gets the submission, and the kind of device that it runs on."""
     return {
         "scoring": {**rubric.score.model_dump(), **rubric.points.model_dump()},
         "packages": rubric.allow.packages,
         "threads": rubric.limits.threads,
         "seed": SEED,
+        "device": device,
     }

@@ -8,14 +8,16 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from grader import intake, picture, weights
 from grader.errors import GraderError, SubmissionError
 from grader.handover import PublicData
 from grader.ledger import key_of
-from grader.records import PUBLIC, Failure, Graded, Isolation, Outcome, Run, Stage, Submission, Upload
+from grader.records import PUBLIC, Failure, Graded, Isolation, Measurement, Outcome, Run, Stage, Submission, Upload
 
 if TYPE_CHECKING:
-    from grader.evaluate import Evaluator, Samples  # brings torch, which takes seconds; see batch.open_bench
     from grader.portable import Portable
     from grader.sandbox import Sandbox  # Linux's alone
 
@@ -27,7 +29,7 @@ class Station:
     """One instance made ready: what children may see of it, and what only the evaluator sees."""
 
     data: PublicData
-    samples: Samples
+    samples: Any  # as the evaluator has them
     digest: str
 
     @property
@@ -59,6 +61,40 @@ class Store(Protocol):
     def find(self, circumstances: Mapping[str, Any]) -> Outcome | None: ...
 
     def keep(self, student: str, circumstances: Mapping[str, Any], outcome: Outcome) -> None: ...
+
+
+class Evaluates(Protocol):
+    """What turns weights into measurements: ``evaluate`` on the processor, ``device`` on a GPU. For any thread."""
+
+    @property
+    def kind(self) -> str: ...  # cpu or cuda
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def torch_version(self) -> str: ...
+
+    @property
+    def backlog(self) -> int:
+        """Submissions that may wait for their measurement while others run."""
+        ...
+
+    def turn(self, workers: int) -> AbstractContextManager[object]:
+        """What each run takes while it is under way, so that no more than ``workers`` are."""
+        ...
+
+    def vacates_by(self, vacate: Callable[[], None]) -> None:
+        """``vacate`` ends what stands by for further runs."""
+        ...
+
+    def upload(self, inputs: NDArray[np.float32], targets: NDArray[np.float32]) -> Any:
+        """Inputs (n, 128) and targets (n, 10) of a split, as ``measure`` takes them."""
+        ...
+
+    def measure(self, weights: weights.Weights, samples: Any) -> Measurement: ...
+
+    def close(self) -> None: ...
 
 
 class Runner(Protocol):
@@ -94,7 +130,7 @@ class Bench:
     """All that grading on this machine needs besides the submission."""
 
     sandbox: Sandbox | Portable
-    evaluator: Evaluator
+    evaluator: Evaluates
     stations: Mapping[str, Station]  # by the instance's name
     conditions: Conditions
     store: Store | None = None
@@ -108,6 +144,7 @@ class Bench:
 
     def close(self) -> None:
         self.sandbox.close()
+        self.evaluator.close()
 
 
 def grade(upload: Upload, bench: Runner, *, fresh: bool = False) -> Graded:

@@ -48,6 +48,11 @@ class Portable:
         self._closed = False
         self.generation = 0  # there is nothing that several runs share, and so nothing to replace
         self.isolation = Isolation("L0", ())
+        self.kind = "cpu"  # of the device that submissions run on
+        self.room = 0  # for as many runs at a time as anybody wants
+
+    def vacate(self) -> None:
+        """No run has anything that an evaluator waits for."""
 
     def __enter__(self) -> Self:
         try:

@@ -22,7 +22,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Points = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]  # so that no sum of them is infinite
 Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]  # within what the kernel's clocks and limits can hold
-DEVICES = r"auto|cpu|cuda(:\d{1,3})?"  # a regular expression
+DEVICES = r"auto|cpu|cuda(:\d{1,3}(,\d{1,3})*)?"  # a regular expression
 MIB = 1 << 20
 PIB = 1 << 50
 

@@ -22,20 +22,22 @@ import resource
 import shutil
 import tempfile
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from grader import handover
+from grader import cards, handover
+from grader.cards import Card
 from grader.cgroup import ControlGroup, ControlGroups
 from grader.conversation import Conversation
-from grader.errors import GraderError
+from grader.errors import GraderError, NoGpuError
 from grader.handover import SLOW_IMPORTS, PublicData
 from grader.nursery import START_SECONDS, Nursery, NurseryKilledError
 from grader.records import LAYERS, Isolation, Run, Submission
 from grader.rubric import LimitsSection, Rubric
+from grader.seats import Seat, Seats, Watch
 from grader.standby import Ready, Standby
 from grader.turns import Turns
 
@@ -46,12 +48,19 @@ class Sandbox:
     """Owns the nursery. Open it with ``with``; ``run`` may be called from several threads, one per slot."""
 
     def __init__(
-        self, rubric: Rubric, *, forbidden: tuple[Path, ...], without: Collection[str] = (), standby: bool = False
+        self,
+        rubric: Rubric,
+        *,
+        forbidden: tuple[Path, ...],
+        without: Collection[str] = (),
+        standby: bool = False,
+        cards: Sequence[Card] = (),
     ) -> None:
         """``forbidden`` paths must be out of every child's reach: each child tries to open them before it may start.
 
         ``without`` switches off ``LAYERS``: all of them for practice on one's own code, some of them to prove that an
         attack succeeds where they are missing. With ``standby`` children are confined ahead of the runs that need them.
+        ``cards`` are the GPUs that runs may use, one each.
         """
         if unknown := set(without) - set(LAYERS):
             raise ValueError(f"no such layers: {', '.join(sorted(unknown))}; expected some of {', '.join(LAYERS)}")
@@ -67,10 +76,27 @@ class Sandbox:
         self._closed = False
         self._standby = Standby(self._prepared) if standby else None
         self._turns = Turns()
+        self._cards = tuple(cards)
+        self._seats: Seats | None = None
         self._under_way = 0
         self._runs = 0
         self.generation = 0  # of the nursery
         self.isolation = Isolation("L0", ())
+
+    @property
+    def kind(self) -> str:
+        """Of the device that submissions run on: cpu or cuda."""
+        return "cuda" if self._seats else "cpu"
+
+    @property
+    def room(self) -> int:
+        """Runs at a time that the GPUs have room for; 0 without any, for as many as anybody wants."""
+        return self._seats.count if self._seats else 0
+
+    def vacate(self) -> None:
+        """End the children that stand by, and with them what they have of a GPU."""
+        if self._standby:
+            self._standby.drain()
 
     def __enter__(self) -> Self:
         try:
@@ -78,6 +104,8 @@ class Sandbox:
             if "control group" not in self._without:
                 self._groups = ControlGroups.find()  # first, since this process may move into one
             self._nursery = self._new_nursery()
+            if self._cards:
+                self._seats = Seats(self._cards, self._rubric.limits.gpu_memory_bytes)
             self.isolation = self._establish()
         except BaseException:
             self.close()
@@ -202,10 +230,15 @@ class Sandbox:
         if "namespaces" not in self._without:
             try:
                 return self._prove_twice(missing)
+            except NoGpuError:
+                raise
             except GraderError as error:
                 missing["namespaces"] = str(error)
                 self._without.add("namespaces")
                 self._replace_nursery()
+        if self._seats:  # what CUDA needs of /proc would show other processes there
+            why = missing.get("namespaces", "switched off")
+            raise NoGpuError(f"a submission may use a GPU only in a private root, and namespaces are missing: {why}")
         try:
             return self._prove_twice(missing)
         except GraderError as error:
@@ -215,6 +248,8 @@ class Sandbox:
         """A child or a nursery that somebody has killed says nothing of what this machine offers; a second one does."""
         try:
             return self._prove(missing)
+        except NoGpuError:
+            raise
         except GraderError:
             self._replace_nursery()
             return self._prove(missing)
@@ -222,6 +257,8 @@ class Sandbox:
     def _prove(self, missing: dict[str, str]) -> Isolation:
         ready = self._prepared()
         try:
+            if self._seats and ready.conversation.watch:
+                self._seats.learn(ready.conversation.watch)
             return judged(ready.layers, missing, ready.conversation.unforbidden)
         finally:
             ready.close()
@@ -232,10 +269,12 @@ class Sandbox:
         with ExitStack() as stack:
             slot = stack.enter_context(_Slot(self._slots, self._lock))
             scratch = stack.enter_context(self._scratch(slot))
+            seat = stack.enter_context(self._seats.one()) if self._seats else None
             group = stack.enter_context(self._groups.one(slot, memory_bytes=limits.memory_bytes, tasks=_tasks(limits) + 1))
 
-            def start_child(theirs: tuple[int, ...]) -> int:
-                return self._start_child(slot, scratch, group, theirs)
+            def start_child(theirs: tuple[int, ...]) -> tuple[int, Watch | None]:
+                pidfd, pid = self._start_child(slot, scratch, group, theirs, seat)
+                return pidfd, self._seats.watch(seat, pid) if self._seats and seat else None
 
             conversation = stack.enter_context(Conversation(limits, start_child, group))
             layers = conversation.await_probe()
@@ -278,8 +317,10 @@ class Sandbox:
     def _uid(self, slot: int) -> int | None:
         return None if "own user" in self._without else own_uid(slot)
 
-    def _start_child(self, slot: int, scratch: str, group: ControlGroup, fds: tuple[int, ...]) -> int:
-        """Ask the nursery for a warden and its child. Returns the warden's pidfd."""
+    def _start_child(
+        self, slot: int, scratch: str, group: ControlGroup, fds: tuple[int, ...], seat: Seat | None
+    ) -> tuple[int, int]:
+        """Ask the nursery for a warden and its child. Returns the warden's pidfd and its process id."""
         limits = self._rubric.limits
         plan = {
             "without": sorted(self._without),
@@ -292,13 +333,24 @@ class Sandbox:
             "wall_seconds": limits.wall_seconds if limits.clock == "cpu" else None,
             "processes": _tasks(limits),
             "control_groups": group.names,
+            "gpu": self._gpu(seat) if seat else None,
         }
-        message = {"plan": plan, "setting": handover.setting(self._rubric), "outer_uid": self._uid(slot)}
+        message = {"plan": plan, "setting": handover.setting(self._rubric, self.kind), "outer_uid": self._uid(slot)}
         with self._lock:
             reply, received = self._living().ask(message, (*fds, *group.entrances), seconds=START_SECONDS)
         if "error" in reply or not received:
             raise GraderError(f"no child could be started: {reply.get('error', 'the nursery sent no handle')}")
-        return received[0]
+        return received[0], reply["pid"]
+
+    def _gpu(self, seat: Seat) -> dict[str, object]:
+        """What a child is given of its GPU, and what it must not reach."""
+        return {
+            "nodes": seat.card.nodes,
+            "readable": seat.card.readable,
+            "others": cards.others(seat.card),
+            "environment": cards.environment(seat.card),
+            "share": seat.share(self._rubric.limits.gpu_memory_bytes),
+        }
 
 
 _OWN_UIDS, _PIDS, _SLOTS = 2_000_000_000, 1 << 22, 512

@@ -60,15 +60,22 @@ class Standby:
                 return ready
             ready.close()
 
+    def drain(self) -> None:
+        """End those that are ready or coming; more can be prepared afterwards."""
+        while ready := self._any():
+            ready.close()
+
     def close(self) -> None:
         with self._lock:
             self._closed = True
-        while ready := self._any():
-            ready.close()
+        self.drain()
         self._pool.shutdown()
 
     def _any(self) -> Ready | None:
-        while self._coming:
+        while True:
+            with self._lock:
+                if not self._coming:
+                    return None
+                coming = self._coming.pop(0)
             with suppress(GraderError, OSError):
-                return self._coming.pop(0).result()
-        return None
+                return coming.result()

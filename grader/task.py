@@ -85,9 +85,12 @@ class Task:
     digest: str  # SHA-256 over the instances' digests
 
 
-def load(rubric: Rubric, rubric_dir: Path, home: Path, progress: Progress = lambda name, done: None) -> Task:
+def load(
+    rubric: Rubric, rubric_dir: Path, home: Path, progress: Progress = lambda name, done: None, train_on: str = "cpu"
+) -> Task:
     """Everything that hidden grading needs; builds what is missing in ``home`` (about 6 s per hidden instance, once).
 
+    ``train_on`` is the device of torch's for the hidden models that are missing.
     Raises UsageError for unusable own data, or a secret that others can read; GraderError if the cache can't be written.
     """
     if rubric.task.files:
@@ -96,7 +99,7 @@ def load(rubric: Rubric, rubric_dir: Path, home: Path, progress: Progress = lamb
         secret = _open_secret(home)
         instances = [_public_with_hidden(_public_seed(rubric), secret, home, progress)]
         for number in range(1, rubric.instances.hidden + 1):
-            instances.append(_hidden(number, secret, home, progress))
+            instances.append(_hidden(number, secret, home, progress, train_on))
     digest = hashlib.sha256("".join(instance.digest for instance in instances).encode()).hexdigest()
     return Task(tuple(instances), digest)
 
@@ -189,13 +192,13 @@ def _public_with_hidden(seed: int, secret: bytes, home: Path, progress: Progress
     return _instance("public", _Sealed(known.arrays | hidden.arrays, known.digests | hidden.digests))
 
 
-def _hidden(number: int, secret: bytes, home: Path, progress: Progress) -> Instance:
+def _hidden(number: int, secret: bytes, home: Path, progress: Progress, train_on: str) -> Instance:
     """Hidden instance ``number``, counted from 1: function, data and model are all derived from the secret."""
     name = f"hidden-{number}"
     seed = int.from_bytes(hmac.digest(secret, f"instance{number}".encode(), "sha256"), "big")
 
     def build() -> Arrays:
-        return _build(seed, None, lambda done: progress(name, done), _hidden_key(seed, secret))
+        return _build(seed, None, lambda done: progress(name, done), _hidden_key(seed, secret), train_on)
 
     return _instance(name, _cached(_hidden_path(home, secret, name), build))
 
@@ -205,7 +208,11 @@ def _hidden_key(seed: int, secret: bytes) -> tuple[int, ...]:
 
 
 def _build(
-    seed: int, model: Arrays | None, progress: Callable[[float], None], hidden_key: tuple[int, ...] | None = None
+    seed: int,
+    model: Arrays | None,
+    progress: Callable[[float], None],
+    hidden_key: tuple[int, ...] | None = None,
+    train_on: str = "cpu",
 ) -> Arrays:
     """Draw the splits of a seed, the hidden one if there is a key for it, and train its model unless it is given."""
     progress(0.0)
@@ -214,7 +221,7 @@ def _build(
     if hidden_key:
         arrays |= _draw(function, "hidden", *hidden_key)
     if model is None:
-        model = generator.train_model(seed, arrays["train.X"], arrays["train.Y"], progress)
+        model = generator.train_model(seed, arrays["train.X"], arrays["train.Y"], progress, train_on)
     progress(1.0)
     return arrays | model
 

@@ -119,7 +119,7 @@ def _sentence(error: ErrorDetails, root: type[BaseModel], name: str) -> str:
         "less_than_equal": "a number of at most {le}",
         "finite_number": "a finite number",
         "literal_error": "{expected}",
-        "string_pattern_mismatch": "auto, cpu, cuda or cuda:N" if key == "device" else "a package name such as 'scikit-learn'",
+        "string_pattern_mismatch": "auto, cpu, cuda or cuda:N,M" if key == "device" else "a package name such as 'scikit-learn'",
         "string_too_short": "some text",
         "string_too_long": "a shorter text",
         "int_from_float": "a whole number",

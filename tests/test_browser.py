@@ -172,7 +172,9 @@ def test_every_chart_is_drawn_from_a_file_under_the_policy(browser: Browser, tmp
             expect(drawn.locator("svg")).to_be_visible(timeout=DRAWN_WITHIN)
             assert drawn.get_attribute("data-error") is None, chart.id
             if not chart.id.startswith("empty"):
-                paths = drawn.locator("path").evaluate_all("paths => paths.filter(one => one.getAttribute('d')?.length > 12).length")
+                paths = drawn.locator("path").evaluate_all(
+                    "paths => paths.filter(one => one.getAttribute('d')?.length > 12).length"
+                )
                 assert paths > 3, chart.id
         assert "alert(1)" in page.locator("body").inner_text()
 

@@ -15,11 +15,12 @@ ORDER = [
     "signals", "records", "errors", "formulas", "yamlfile", "rubric", "lateness", "adjustments", "marking", "generator",
     "owndata", "task", "notebook", "unzip", "naming", "nofollow", "attempts", "clone", "gradescope", "downloads", "roster",
     "intake",
-    "handover", "incoming", "nursery", "cgroup", "evidence", "conversation", "standby", "turns", "sandbox", "fresh", "portable",
-    "weights", "picture", "evaluate", "ledger",
+    "handover", "incoming", "nursery", "cgroup", "evidence", "conversation", "standby", "turns", "cards", "seats", "sandbox",
+    "fresh", "portable", "weights", "picture", "evaluate", "frames", "stacked", "evaluating", "sharing", "device", "ledger",
     "pipeline", "batch", "seal", "parcels", "outpost", "fleet", "cluster", "doctor",
 ]  # fmt: skip
 OWNERS = {
+    "pynvml": {"grader.cards"},
     "yaml": {"grader.yamlfile", "grader.gradescope"},
     "sqlite3": {"grader.ledger"},
     "ray": {"grader.fleet"},

@@ -205,7 +205,7 @@ def _check(
     report, level = build.report(graded, rules, reference), bench.sandbox.isolation
     if samples:
         report = student_view(report, rules)
-    about = build.about(rules, task_digest, level, batches.environment(bench.evaluator), None)
+    about = build.about(rules, task_digest, level, bench.environment, None)
     ladder = load_ladder(task.reference_folder(), rules)
     place = standing(report, rungs_of(ladder, rules)) if ladder else ""
     checked = Checked(report, rules, level, place, _entry(submission), data=SAMPLES if samples else VALIDATION)

@@ -47,17 +47,19 @@ def doctor(
     with building(quiet) as progress:
         instance = task.public(rules, rubric.absolute().parent, home_of(rubric), progress)
     with batches.open_bench(rules, [instance], isolation="best", device=found_device, forbidden=(home_of(rubric),)) as bench:
-        isolation, environment = bench.sandbox.isolation, batches.environment(bench.evaluator)
+        isolation, environment = bench.sandbox.isolation, bench.environment
         parts = doctors.survey()
         with waiting("scoring the reference", quiet):
             controls = {name: build.report(one, rules, None) for name, one in doctors.controls(bench).items()}
+        with waiting("trying the devices", quiet):
+            devices = doctors.devices()
     missing = batches.missing_packages(rules)
     sound = doctors.is_sound(controls)
     with answering():
         if as_json:
-            print_json(doctors.to_json(isolation, parts, environment, missing, controls))
+            print_json(doctors.to_json(isolation, parts, environment, missing, controls, devices))
         else:
-            _print_doctor(isolation, parts, environment, missing, controls)
+            _print_doctor(isolation, parts, environment, missing, controls, devices)
     if not sound:
         raise SystemExit(FAILED)
 
@@ -68,6 +70,7 @@ def _print_doctor(
     environment: Mapping[str, str],
     missing: Sequence[str],
     controls: Mapping[str, Report],
+    devices: doctors.Devices,
 ) -> None:
     may = "may" if isolation.guards_hidden_data else "may not"
     print(f"isolation  {isolation.level}: {', '.join(isolation.layers) or 'nothing'}")
@@ -90,7 +93,25 @@ def _print_doctor(
         print(f"{'scored':10} {name}: {said.rstrip()}")
     if not doctors.is_sound(controls):
         print("broken     the reference must be graded and beat the others, which must be graded with 0 points")
+    _print_devices(devices)
     for name, version in environment.items():
         print(f"{name:10} {version}")
     if missing:
         print(f"packages   not installed, though the rubric lists them: {', '.join(missing)} (pip install {' '.join(missing)})")
+
+
+def _print_devices(devices: doctors.Devices) -> None:
+    built = f"built with CUDA {devices.cuda}" if devices.cuda else "built without CUDA"
+    print(f"devices    torch {devices.torch}, {built}")
+    if not devices.gpus:
+        print(f"{'':10} no NVIDIA GPU: {text.one_line(devices.why_none, 200)}; all is done on the CPU")
+        return
+    print(f"{'':10} driver {devices.driver.get('driver', 'unknown')}, for CUDA up to {devices.driver.get('cuda', 'unknown')}")
+    if devices.shares_by_server:
+        print(f"{'':10} a Multi-Process Service runs here: its clients share a context, so stop it while you grade")
+    for gpu in devices.gpus:
+        free = f"{gpu.free_bytes / 2**30:.1f} of {gpu.memory_bytes / 2**30:.1f} GiB free"
+        split = ", split by MIG" if gpu.is_split else ""
+        did = f"{gpu.teraflops:.1f} TFLOP/s in float64" if gpu.teraflops is not None else ""
+        said = text.one_line(gpu.problem, 300) or "computes as the processor does"
+        print(f"{'broken' if gpu.problem else 'ok':10} {gpu.device} {gpu.name}: {free}{split}; {did}{', ' if did else ''}{said}")

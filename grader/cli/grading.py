@@ -22,8 +22,10 @@ from grader.cli.options import (
     QuietOption,
     RayOption,
     RubricOption,
+    TrainingOption,
     WorkersOption,
     home_of,
+    training_device,
 )
 from grader.cli.steps import decisions, device_for, grade_all, handed_in, open_runner, own_files, prepare_task, write_reports
 from grader.cli.stored import Stored
@@ -110,21 +112,28 @@ def batch(
 
 def init(
     rubric: RubricOption = DEFAULT_RUBRIC,
+    device: TrainingOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Create the secret, the hidden data and the hidden models; batch does so by itself the first time.
 
+    Models that a GPU has trained are others than a CPU's, and so another task: its grades don't compare with the other's.
+
     Example: grade.py init
+    Example: grade.py init --device cuda
     """
     rules = rubrics.load(rubric)
-    problem = prepare_task(rules, rubric, quiet)
+    trained_on = training_device(device)
+    problem = prepare_task(rules, rubric, quiet, trained_on)
     home, names = home_of(rubric), [instance.name for instance in problem.instances]
     with answering():
         if as_json:
             print_json(to_json(Prepared(task_digest=problem.digest, instances=names, home=str(home))))
         else:
             print(f"{len(names)} instances ready in {home} (task {problem.digest[:12]})")
+            if trained_on != "cpu":
+                print(f"hidden models that were missing were trained on {trained_on}; a CPU would have made another task of them")
             print("keep that folder to yourself: it holds the secret that the hidden data come from")
 
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from grader import signals
+from grader.errors import UsageError
 from grader.rubric import Rubric
 
 
@@ -32,7 +33,10 @@ DEFAULT_RUBRIC = Path("rubric.yaml")  # check does without it: its values are th
 RubricOption = Annotated[Path, typer.Option("--rubric", help="The rubric to mark by.", metavar="FILE")]
 DeviceOption = Annotated[
     str | None,
-    typer.Option(help="Where weights are evaluated: auto, cpu, cuda or cuda:N (default: the rubric's).", metavar="DEVICE"),
+    typer.Option(
+        help="For evaluating, and with allow.gpu for runs: auto, cpu, cuda or cuda:N,M (default: the rubric's).",
+        metavar="DEVICE",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and everything else on stderr.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
@@ -55,15 +59,35 @@ PracticeOption = Annotated[
 ]
 
 
+TrainingOption = Annotated[
+    str | None, typer.Option("--device", help="Where hidden models are trained: cpu (default), cuda or cuda:N.", metavar="DEVICE")
+]
+
+
+def training_device(option: str | None) -> str:
+    """torch's name of the device to train on. Raises UsageError for one that can't be had."""
+    if option in (None, "cpu"):
+        return "cpu"
+    with signals.held():
+        from grader import device
+
+    (first, *others) = device.find(option) or (None,)
+    if first is None or others:
+        raise UsageError(f"--device is {option!r}, expected cpu, cuda or cuda:N: hidden models are trained on one device")
+    os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # so that torch counts as the grader does
+    return str(first)
+
+
 def device_of(option: str | None, rules: Rubric) -> str:
     """The device that is wanted. Raises UsageError for one that can't be; torch is not imported only to say that auto can."""
     name = option or rules.device
     if name in ("auto", "cpu"):
         return name
     with signals.held():
-        from grader.evaluate import find_device
+        from grader import device
 
-    return str(find_device(name))
+    device.find(name)
+    return name
 
 
 def home_of(rubric: Path) -> Path:

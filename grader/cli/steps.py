@@ -62,9 +62,9 @@ def handed_in(paths: Sequence[Path], roster: Path | None, which: str) -> list[Up
     return uploads
 
 
-def prepare_task(rules: Rubric, rubric: Path, quiet: bool) -> task.Task:
+def prepare_task(rules: Rubric, rubric: Path, quiet: bool, train_on: str = "cpu") -> task.Task:
     with building(quiet) as progress:
-        return task.load(rules, rubric.absolute().parent, home_of(rubric), progress)
+        return task.load(rules, rubric.absolute().parent, home_of(rubric), progress, train_on)
 
 
 def device_for(rules: Rubric, asked: str | None, ray: str | None) -> str:

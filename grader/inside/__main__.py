@@ -173,7 +173,8 @@ def _start(
     """Fork a warden and send its pidfd to the keeper. Returns its pid, or 0 where that failed."""
     source, result, log, report, leash, *groups = fds
     channels = warden.Channels(source, result, log, report, leash, tuple(groups))
-    plan = confine.Plan(**common, **message["plan"])
+    gpu = message["plan"].pop("gpu", None)
+    plan = confine.Plan(**common, **message["plan"], gpu=confine.Gpu(**gpu) if gpu else None)
     setting = submission.Setting(**message["setting"])
 
     def inside() -> NoReturn:

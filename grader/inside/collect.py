@@ -238,7 +238,8 @@ def _dense_float32(name: str, value: Any, notes: _Notes) -> torch.Tensor:
         notes.add(f"came back in the layout {tensor.layout}, and made dense: {{}}", name)
         tensor = tensor.to_dense()
     if tensor.device.type != "cpu":
-        notes.add(f"came back on {tensor.device}: {{}}", name)
+        if tensor.device.type != "cuda":  # where the model may have been to begin with
+            notes.add(f"came back on {tensor.device}: {{}}", name)
         tensor = tensor.cpu()
     dtype = str(tensor.dtype).removeprefix("torch.")
     if tensor.dtype in _CASTS:

@@ -16,7 +16,7 @@ import site
 import stat
 import sys
 import sysconfig
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,12 +42,24 @@ _PROC_FILES = (
     "/proc/sys/vm/overcommit_memory",
     "/proc/sys/kernel/osrelease",
 )
+_PROC_OF_GPUS = ("/proc/driver/nvidia", "/proc/driver/nvidia-uvm", "/proc/devices", "/proc/modules")
 _CPU_TOPOLOGY = "/sys/devices/system/cpu"
 _DESCRIPTORS = 1024  # a loader's worker needs one for each tensor that it sends
 _MOUNT_POINTS = ("/mnt", "/media", "/srv", "/opt", "/run", "/home", "/tmp")
 
 
 SEARCHING_USER = "own user that may search all folders"
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """What a run gets of one GPU. Only in a private root: CUDA names its threads, for which all of /proc/self/task is open."""
+
+    nodes: tuple[str, ...]  # device files, to read, write and control
+    readable: tuple[str, ...]  # the driver's libraries, and what CUDA reads of /sys
+    others: tuple[str, ...]  # device files of other GPUs, which the probe tries to open
+    environment: Mapping[str, str]
+    share: float  # of its memory that torch may use
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +81,7 @@ class Plan:
     outsiders: tuple[int, ...]  # process ids of keeper and nursery, which the probe tries to look into
     outside_namespaces: tuple[str, ...]  # the nursery's, none of which the child may be in
     forbidden: tuple[str, ...]  # paths outside that the probe tries to open
+    gpu: Gpu | None = None
 
     @property
     def namespaces(self) -> bool:
@@ -134,7 +147,8 @@ def build_private_root(plan: Plan) -> None:
     kernel.mount("tmpfs", f"{root}/tmp", "tmpfs", flags, owner)
     kernel.mount("tmpfs", f"{root}/dev/shm", "tmpfs", flags, owner)
     # After /tmp, which would hide an environment that lies below it.
-    for path in _outermost((*plan.readable, *_DEVICES, *(_programs() if plan.allow_exec else ()))):
+    of_gpu = (*plan.gpu.nodes, *plan.gpu.readable) if plan.gpu else ()
+    for path in _outermost((*plan.readable, *_DEVICES, *of_gpu, *(_programs() if plan.allow_exec else ()))):
         _show(path, root)
     kernel.make_read_only(root, recursive=False)
     kernel.pivot_root(root)
@@ -197,7 +211,8 @@ def lock_down(plan: Plan) -> list[str]:
 
 def _install_filter(plan: Plan) -> bool:
     try:
-        kernel.install_seccomp(kernel.seccomp_program(allow_exec=plan.allow_exec, private_root=plan.namespaces))
+        program = kernel.seccomp_program(allow_exec=plan.allow_exec, private_root=plan.namespaces, gpu=plan.gpu is not None)
+        kernel.install_seccomp(program)
     except OSError as error:
         if error.errno not in (errno.ENOSYS, errno.EINVAL):
             raise
@@ -252,7 +267,12 @@ def _set_limits(plan: Plan) -> None:
 
 
 def limit_memory(plan: Plan) -> None:
-    """Addresses that this process may use from now on, beside those that it has."""
+    """Addresses that this process may use from now on, beside those that it has.
+
+    CUDA reserves far more of them than it uses, so that with a GPU the control group and the warden's samples are the limit.
+    """
+    if plan.gpu:
+        return
     with open("/proc/self/statm") as statm:
         held = int(statm.read().split()[0]) * resource.getpagesize()
     _limit(resource.RLIMIT_AS, held + plan.memory_bytes)
@@ -284,6 +304,10 @@ def _landlock_rules(plan: Plan) -> list[tuple[str, int]]:
     rules.append(("/proc/self", kernel.LL_READ_DIR))
     rules += [(path, kernel.LL_READ_FILE | kernel.LL_WRITE_FILE) for path in _DEVICES]
     rules.append((plan.scratch, kernel.LL_WRITE | execute))
+    if plan.gpu:
+        rules += [(path, kernel.LL_READ_FILE | kernel.LL_WRITE_FILE | kernel.LL_IOCTL_DEV) for path in plan.gpu.nodes]
+        rules += [(path, kernel.LL_READ) for path in (*plan.gpu.readable, *_PROC_OF_GPUS)]
+        rules.append(("/proc/self/task", kernel.LL_READ | kernel.LL_WRITE_FILE | kernel.LL_TRUNCATE))
     if plan.namespaces:
         rules += [("/dev/shm", kernel.LL_WRITE), ("/tmp", kernel.LL_WRITE | execute)]
     return rules

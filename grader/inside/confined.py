@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 import numpy as np
+import torch
 
 from grader.inside import confine, kernel, processes, proof, submission
 from grader.inside.warden import Channels
@@ -23,6 +24,8 @@ def main(plan: confine.Plan, channels: Channels, setting: submission.Setting, as
     _arrange_descriptors(channels, close_others="descriptors" not in plan.without)
     try:
         layers = confine.lock_down(plan)
+        if plan.gpu:
+            _start_gpu(plan.gpu, plan.scratch)
         submission.send({"layers": layers, **proof.probe(plan, layers)})
     except BaseException as error:
         submission.send({"broken": f"{type(error).__name__}: {error}"})
@@ -36,6 +39,18 @@ def main(plan: confine.Plan, channels: Channels, setting: submission.Setting, as
         processes.prepare(note, programs=plan.allow_exec, shared_memory=plan.namespaces)
 
     submission.live(plan.scratch, submission.Given(header, files, arrays), setting, assignment, prepare)
+
+
+def _start_gpu(gpu: confine.Gpu, scratch: str) -> None:
+    """Start CUDA in the confinement, ahead of the submission: most of a second that no run has to wait for."""
+    os.environ.update(gpu.environment, CUDA_CACHE_PATH=f"{scratch}/cuda")
+    try:
+        torch.cuda.init()  # type: ignore[no-untyped-call]
+        torch.cuda.set_per_process_memory_fraction(gpu.share)
+        torch.zeros(1, device="cuda").item()
+    except Exception as error:
+        submission.send({"no_gpu": " ".join(f"{type(error).__name__}: {error}".split())[:500]})
+        os._exit(70)
 
 
 def _mapped(fd: int) -> np.ndarray:

@@ -85,7 +85,8 @@ def _claim(mistake: hints.Mistake) -> tuple[str, str]:
         ended = f"the submission called sys.exit({_shown(error.code)})"[:_FIRST_LINES] + " and returned no model"
         return "exited", _joined(ended, hints.exit_hint(mistake))
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError | OSError) and any(w in text for w in _MEMORY_WORDS)):
-        asked = f"more memory was asked for than limits.memory_bytes in rubric.yaml allows ({text[:300]})"
+        what, limit = ("GPU memory", "gpu_memory_bytes") if "CUDA out of memory" in text else ("memory", "memory_bytes")
+        asked = f"more {what} was asked for than limits.{limit} in rubric.yaml allows ({text[:300]})"
         return "out_of_memory", f"{asked}; work in smaller batches and keep fewer copies"
     shown = " ".join(_to_the_point(text).split())  # on one line
     shown = shown if len(shown) <= _FIRST_LINES else f"{shown[:_FIRST_LINES]} ..."

@@ -230,6 +230,10 @@ def _missing_attribute(mistake: Mistake) -> str:
 def _device(mistake: Mistake) -> str:
     if "on the same device" in mistake.text:
         return "bring everything to one device: from assignment import device"
+    if re.search(r"can't convert \w+(:\d+)? device type tensor to numpy", mistake.text):
+        return "the grader runs this on a GPU, where model and data then are: tensor.cpu().numpy() works everywhere"
+    if "re-initialize CUDA in forked" in mistake.text:
+        return "leave num_workers of the DataLoader at 0: the data are on the GPU already"
     if not _NO_DEVICE.search(mistake.text) or not isinstance(
         mistake.error, AssertionError | RuntimeError | ValueError | TypeError
     ):

@@ -275,8 +275,11 @@ _ATTRIBUTES = ("getxattr", "lgetxattr", "fgetxattr", "listxattr", "llistxattr", 
 _EXEC = ("execve", "execveat")
 
 
-def seccomp_program(*, allow_exec: bool, private_root: bool) -> bytes:
-    """The filter as BPF: foreign architectures die, unknown calls are ENOSYS, forbidden ones EPERM, the rest is allowed."""
+def seccomp_program(*, allow_exec: bool, private_root: bool, gpu: bool = False) -> bytes:
+    """The filter as BPF: foreign architectures die, unknown calls are ENOSYS, forbidden ones EPERM, the rest is allowed.
+
+    With ``gpu``, what CUDA starts with: shared memory without a file.
+    """
     program: list[Instruction] = [
         (_LOAD, 0, 0, _ARCH),
         (_JEQ, 1, 0, _AUDIT_ARCH),
@@ -285,7 +288,11 @@ def seccomp_program(*, allow_exec: bool, private_root: bool) -> bytes:
         (_JGT, 0, 1, HIGHEST_KNOWN_SYSCALL),  # x86_64's x32 calls have bit 30 set, so they end here too
         (_RET, 0, 0, _ERRNO | _ENOSYS),
     ]
-    denied = [*_NEVER, *(() if allow_exec else _EXEC), *(() if private_root else _METADATA)]
+    denied = [
+        *(name for name in _NEVER if not (gpu and name == "memfd_create")),
+        *(() if allow_exec else _EXEC),
+        *(() if private_root else _METADATA),
+    ]
     for name in denied:
         program += _when(name, [(_RET, 0, 0, _ERRNO | _EPERM)])
     for name in () if private_root else _ATTRIBUTES:
@@ -298,7 +305,7 @@ def seccomp_program(*, allow_exec: bool, private_root: bool) -> bytes:
     program += _when("ioctl", _argument_must_not_be(1, _TIOCSTI, _TIOCLINUX, *_FILE_FLAGS, *_OF_THE_NETWORK))
     program += _when("prctl", _argument_must_not_be(0, PR_SET_DUMPABLE, PR_SET_SECCOMP, _PR_SCHED_CORE))
     program += _when("fcntl", _argument_must_not_be(1, _F_SETOWN, _F_SETSIG, _F_SETOWN_EX, _F_SETLEASE, _F_NOTIFY))
-    program += _when("mmap", _NO_UNSEEN_MEMORY)
+    program += [] if gpu else _when("mmap", _NO_UNSEEN_MEMORY)
     program.append((_RET, 0, 0, _ALLOW))
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
 

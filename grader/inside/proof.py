@@ -143,6 +143,9 @@ def _must_fail(plan: Plan) -> dict[str, tuple[frozenset[str], Attempt]]:
             f"read the environment of process {pid}": (of_a_user, partial(_open, f"/proc/{pid}/environ"))
             for pid in plan.outsiders
         }
+    if plan.gpu:
+        attempts |= {f"open {node}": (files, partial(_open, node, os.O_RDWR)) for node in plan.gpu.others}
+        attempts.pop("share memory that nobody counts")  # CUDA does not start without
     if not plan.allow_exec:
         attempts["start a program"] = (filtered, _start_a_program)
     return attempts

@@ -43,6 +43,7 @@ class Setting:
     packages: tuple[str, ...]
     threads: int
     seed: int
+    device: str  # "cpu" or "cuda"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def live(
     except OSError as error:
         size = sum(map(len, files.values()))
         _finish({"claim": "unreadable", "stage": "unpack", "message": _TOO_LARGE.format(size / 1e6, error.strerror)})
-    model = _serve(assignment, given.arrays, setting.scoring)
+    model = _serve(assignment, given.arrays, setting)
     notes: list[str] = []
     prepare(notes.append)
     try:
@@ -149,15 +150,16 @@ def _settle(folder: Path, files: dict[str, bytes], entry: str, setting: Setting)
     torch.manual_seed(setting.seed)
 
 
-def _serve(assignment: Any, arrays: dict[str, np.ndarray], scoring: dict[str, float]) -> torch.nn.Module:
-    """Give ``assignment`` the instance's public data, and return its trained model."""
+def _serve(assignment: Any, arrays: dict[str, np.ndarray], setting: Setting) -> torch.nn.Module:
+    """Give ``assignment`` the instance's public data, and return its trained model, all on the run's device."""
+    device = torch.device(setting.device)
     data = [arrays.pop(name) for name in ("train.X", "train.Y", "validation.X", "validation.Y")]
-    assignment._install(*data, torch.device("cpu"), scoring)
+    assignment._install(*data, device, setting.scoring)
     state = torch.random.get_rng_state()
     model: torch.nn.Module = assignment.MLP()
     torch.random.set_rng_state(state)  # building the model must not move the documented seed
     model.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
-    return model
+    return model.to(device)
 
 
 # --- the submission ---------------------------------------------------------------------------------------------------

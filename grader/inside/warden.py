@@ -101,6 +101,7 @@ class _Watch:
         self._started: float | None = None  # when the source was handed over
         self._peak = 0
         self._cpu_seconds = 0.0
+        self._cpu_before = 0.0  # the submission
         self._second_look = 0.0  # when the next exact figure is due
 
     def until_end(self, child: int) -> tuple[int, str | None, int]:
@@ -123,7 +124,7 @@ class _Watch:
 
     def cpu_seconds(self) -> float:
         """Of the whole run, once nothing of it is left."""
-        return max(self._cpu_seconds, self._census.sample().cpu_seconds)
+        return max(self._cpu_seconds, self._census.sample().cpu_seconds - self._cpu_before)
 
     def machine_lacks_memory(self) -> bool:
         return census.out_of_memory_kills() > self._lack
@@ -133,14 +134,19 @@ class _Watch:
             if not os.read(self._leash, 1):
                 return "leash"
             self._started = time.monotonic()
+            if self._plan.gpu:  # starting CUDA has cost memory and time that are not the submission's
+                before = self._census.sample()
+                self._inherited = max(self._inherited, before.memory_bytes)
+                self._cpu_before = before.cpu_seconds
         if os.getppid() != self._nursery:
             return "orphaned"
         return self._broken_limit() if self._started is not None else None
 
     def _broken_limit(self) -> str | None:
         usage = self._census.sample()
-        self._cpu_seconds = max(self._cpu_seconds, usage.cpu_seconds)
-        if self._plan.cpu_seconds is not None and usage.cpu_seconds > self._plan.cpu_seconds:
+        used = usage.cpu_seconds - self._cpu_before
+        self._cpu_seconds = max(self._cpu_seconds, used)
+        if self._plan.cpu_seconds is not None and used > self._plan.cpu_seconds:
             return "cpu"
         if self._overdue(usage):
             return "wall"

@@ -1,7 +1,7 @@
 """What a submission may import: the model's class, the data of the instance at hand, and the four evaluation functions.
 
     from assignment import *
-    for inputs, targets in data_loader: ...          # float32 (128, 128) and (128, 10), on the CPU
+    for inputs, targets in data_loader: ...          # float32 (128, 128) and (128, 10), on `device`
 
 The grader puts the data in before it imports a submission. Nothing is computed when this module is imported, because
 a process that has computed with PyTorch can't be forked safely.
@@ -62,7 +62,7 @@ class MLP(nn.Module):
 class Loader:
     """A split in batches, like torch's DataLoader but slicing whole batches, which is many times faster.
 
-    Each iteration yields (inputs (b, 128), targets (b, 10)), float32 copies on the CPU; the last batch may be smaller.
+    Each iteration yields (inputs (b, 128), targets (b, 10)), float32 copies on ``device``; the last batch may be smaller.
     The training loader draws a new order for every epoch from its own seed, so PyTorch's global random state is left
     alone and every run sees the same orders. ``loader.dataset`` is a TensorDataset that torch's DataLoader takes.
     """
@@ -153,12 +153,12 @@ def _install(
     device: torch.device,
     scoring: Mapping[str, float],
 ) -> None:
-    """Put the data of an instance in. The tensors share memory with the arrays, which must be writable.
+    """Put the data of an instance in. On a CPU the tensors share memory with the arrays, which must be writable.
 
     ``scoring`` may have mse_cap, mse_exponent, sparsity_exponent, lower, upper and max, named as in the rubric.
     """
-    _datasets["train"] = TensorDataset(torch.from_numpy(train_x), torch.from_numpy(train_y))
-    _datasets["validation"] = TensorDataset(torch.from_numpy(val_x), torch.from_numpy(val_y))
+    for split, arrays in (("train", (train_x, train_y)), ("validation", (val_x, val_y))):
+        _datasets[split] = TensorDataset(*(torch.from_numpy(array).to(device) for array in arrays))
     _scoring.clear()
     _scoring.update(scoring)
     globals()["device"] = device

@@ -1,0 +1,194 @@
+"""The NVIDIA GPUs of this machine, by the driver's own management library (NVML): no CUDA context is made here.
+
+``cuda:N`` counts those that CUDA_VISIBLE_DEVICES leaves, in the order in which it names them, as torch does; without it
+they stand in the order of their places on the bus, which the grader asks of CUDA as well.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pynvml
+
+from grader.errors import GraderError, UsageError
+
+_CONTROL_NODES = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools")
+_LIBRARY = "libcuda.so.1"
+# Where distributions and containers put the driver's libraries besides the folders that every program searches.
+_DRIVER_FOLDERS = ("/usr/local/nvidia/lib64", "/usr/local/nvidia/lib", "/usr/lib/wsl/lib", "/run/opengl-driver/lib")
+_SYSTEM = ("/sys/bus/pci/devices", "/sys/devices/system/node", "/sys/module/nvidia", "/sys/module/nvidia_uvm")
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One GPU."""
+
+    place: int  # N of cuda:N
+    uuid: str
+    name: str
+    node: str  # such as /dev/nvidia0
+    bus: str  # such as 0000:65:00.0
+    memory_bytes: int
+    is_split: bool = False  # by MIG
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The device files that CUDA opens for it."""
+        return tuple(path for path in (*_CONTROL_NODES, self.node) if os.path.exists(path))
+
+    @property
+    def readable(self) -> tuple[str, ...]:
+        """What CUDA reads of the system besides."""
+        own = os.path.realpath(f"/sys/bus/pci/devices/{self.bus}")
+        return tuple(path for path in (*_SYSTEM, own, *driver_folders()) if os.path.exists(path))
+
+    def __str__(self) -> str:
+        return f"cuda:{self.place}"
+
+
+def found() -> tuple[Card, ...]:
+    """Those that this process may use; none where there is no driver."""
+    try:
+        with _library():
+            everything = [_card(number) for number in range(pynvml.nvmlDeviceGetCount())]
+    except pynvml.NVMLError:
+        return ()
+    return _visible(everything, os.environ.get("CUDA_VISIBLE_DEVICES"))
+
+
+def keep_open() -> None:
+    """Leave the library open for the rest of this process: many questions in a row are then answered at once."""
+    with suppress(pynvml.NVMLError):
+        pynvml.nvmlInit()
+
+
+def named(name: str, cards: Sequence[Card]) -> tuple[Card, ...]:
+    """The cards of ``cuda`` or ``cuda:N,M``, in that order. Raises UsageError for one that is not there."""
+    places = [int(place) for place in name.partition(":")[2].split(",") if place] or [0]
+    if len(set(places)) < len(places):
+        raise UsageError(f"the device is {name!r}, which names a GPU twice; name each once")
+    by_place = {card.place: card for card in cards}
+    if missing := [f"cuda:{place}" for place in places if place not in by_place]:
+        there = ", ".join(f"{card} ({card.name})" for card in cards) or "none"
+        raise UsageError(f"the device is {name!r}, but {', '.join(missing)} is not among the GPUs of this machine: {there}")
+    return tuple(by_place[place] for place in places)
+
+
+def others(card: Card) -> tuple[str, ...]:
+    """Device files of GPUs that are not this one."""
+    files = Path("/dev").glob("nvidia[0-9]*")
+    return tuple(sorted(str(file) for file in files if str(file) != card.node))
+
+
+def used_bytes(card: Card) -> int:
+    """Of its memory, by whomever."""
+    with _asking(card) as handle:
+        return int(pynvml.nvmlDeviceGetMemoryInfo(handle).used)
+
+
+def free_bytes(card: Card) -> int:
+    with _asking(card) as handle:
+        return int(pynvml.nvmlDeviceGetMemoryInfo(handle).free)
+
+
+def users(card: Card) -> Mapping[int, int]:
+    """Process id -> bytes of its memory, as the driver names processes: in a container perhaps by numbers of the host's."""
+    with _asking(card) as handle:
+        running = pynvml.nvmlDeviceGetComputeRunningProcesses(handle)
+        return {int(one.pid): int(one.usedGpuMemory or 0) for one in running}
+
+
+def driver() -> dict[str, str]:
+    """Versions of the driver and of the newest CUDA that it runs; empty where there is none."""
+    try:
+        with _library():
+            cuda = int(pynvml.nvmlSystemGetCudaDriverVersion_v2())
+            return {"driver": str(pynvml.nvmlSystemGetDriverVersion()), "cuda": f"{cuda // 1000}.{cuda % 1000 // 10}"}
+    except pynvml.NVMLError:
+        return {}
+
+
+def why_none() -> str:
+    """What NVML says where no GPU was found."""
+    try:
+        with _library():
+            count = pynvml.nvmlDeviceGetCount()
+    except pynvml.NVMLError as error:
+        return str(error)
+    return f"CUDA_VISIBLE_DEVICES hides all {count}" if count else "the driver finds none"
+
+
+def shares_by_server() -> bool:
+    """Whether a Multi-Process Service runs here, which would put all CUDA programs into one context."""
+    folder = os.environ.get("CUDA_MPS_PIPE_DIRECTORY", "/tmp/nvidia-mps")
+    return os.path.exists(f"{folder}/control")
+
+
+def driver_folders() -> tuple[str, ...]:
+    """Folders with CUDA's driver library that programs don't search by themselves."""
+    asked = [folder for folder in os.environ.get("LD_LIBRARY_PATH", "").split(":") if folder.startswith("/")]
+    found = (folder for folder in (*asked, *_DRIVER_FOLDERS) if os.path.exists(f"{folder}/{_LIBRARY}"))
+    return tuple(dict.fromkeys(found))
+
+
+def environment(card: Card) -> dict[str, str]:
+    """What a process needs in its environment so that this card is its cuda:0."""
+    search = {"LD_LIBRARY_PATH": ":".join(driver_folders())} if driver_folders() else {}
+    return {"CUDA_VISIBLE_DEVICES": card.uuid, "CUDA_DEVICE_ORDER": "PCI_BUS_ID", **search}
+
+
+def _card(number: int) -> Card:
+    handle = pynvml.nvmlDeviceGetHandleByIndex(number)
+    is_split = False
+    with suppress(pynvml.NVMLError):  # most cards can't be split at all
+        is_split = bool(pynvml.nvmlDeviceGetMigMode(handle)[0])
+    domain, _, rest = str(pynvml.nvmlDeviceGetPciInfo(handle).busId).lower().partition(":")
+    return Card(
+        place=number,
+        uuid=str(pynvml.nvmlDeviceGetUUID(handle)),
+        name=str(pynvml.nvmlDeviceGetName(handle)),
+        node=f"/dev/nvidia{pynvml.nvmlDeviceGetMinorNumber(handle)}",
+        bus=f"{domain[-4:]}:{rest}",
+        memory_bytes=int(pynvml.nvmlDeviceGetMemoryInfo(handle).total),
+        is_split=is_split,
+    )
+
+
+def _visible(everything: Sequence[Card], names: str | None) -> tuple[Card, ...]:
+    """As CUDA reads CUDA_VISIBLE_DEVICES: the first name that means nothing ends the list."""
+    if names is None:
+        return tuple(everything)
+    chosen: list[Card] = []
+    for name in (part.strip() for part in names.split(",")):
+        card = next((one for one in everything if name in (str(one.place), one.uuid) or _begins(one.uuid, name)), None)
+        if card is None:
+            break
+        chosen.append(card)
+    return tuple(replace(one, place=place) for place, one in enumerate(chosen))
+
+
+def _begins(uuid: str, name: str) -> bool:
+    return name.startswith("GPU-") and uuid.startswith(name)
+
+
+@contextmanager
+def _library() -> Iterator[None]:
+    pynvml.nvmlInit()
+    try:
+        yield
+    finally:
+        pynvml.nvmlShutdown()
+
+
+@contextmanager
+def _asking(card: Card) -> Iterator[object]:
+    """The driver's handle of it. Raises GraderError where the driver no longer answers for it."""
+    try:
+        with _library():
+            yield pynvml.nvmlDeviceGetHandleByUUID(card.uuid)
+    except pynvml.NVMLError as error:
+        raise GraderError(f"the GPU {card} ({card.name}) does not answer: {error}") from None

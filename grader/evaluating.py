@@ -1,0 +1,76 @@
+"""The evaluator's own process: it owns the GPU and the hidden data there, and turns weights into sums of squared errors.
+
+It is a clean exec, so that a GPU's fault ends it and not the grader, and its end is the end of what it had on the GPU. It
+imports torch at once and touches the GPU only when it is told to open it. Nothing of a submission but its weights gets here.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+
+import numpy as np
+import torch
+
+from grader import frames, stacked
+
+PROOF_SECONDS = 1.0
+_PROOF_SIZE = 2048
+_CLOSE_ENOUGH = 1e-12  # relative, for a product of that size in float64
+
+
+def main(descriptor: int) -> None:
+    """Serve the keeper until it closes its end, and leave nothing on the device."""
+    with socket.socket(fileno=descriptor) as channel:
+        stacked.exact_arithmetic()
+        frames.send(channel, {"torch": torch.__version__})
+        device = torch.device("cpu")
+        splits: dict[int, stacked.Samples] = {}
+        try:
+            while came := frames.receive(channel):
+                message, payload = came
+                match message["do"]:
+                    case "open":
+                        device = torch.device(message["device"])
+                        torch.zeros(1, device=device)
+                        name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+                        frames.send(channel, {"name": name})
+                    case "upload":
+                        flat = np.frombuffer(payload, dtype="<f4")
+                        inputs, targets = np.split(flat, [message["samples"] * message["inputs"]])
+                        rows = message["samples"]
+                        splits[message["split"]] = stacked.Samples(inputs.reshape(rows, -1), targets.reshape(rows, -1), device)
+                        frames.send(channel, {})
+                    case "evaluate":
+                        models = np.frombuffer(payload, dtype="<f4").reshape(message["models"], -1)
+                        found = stacked.squared_error(models, splits[message["split"]])
+                        frames.send(channel, {}, found.astype("<f8").tobytes())
+                    case "prove":
+                        frames.send(channel, proof(device))
+        finally:
+            for samples in splits.values():
+                samples.overwrite()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+
+
+def proof(device: torch.device) -> dict[str, float]:
+    """Products in float64 for a second: how many operations a second, and how far the result is from the processor's."""
+    chance = torch.Generator().manual_seed(0)
+    left, right = (torch.randn(_PROOF_SIZE, _PROOF_SIZE, generator=chance, dtype=torch.float64) for _ in range(2))
+    there = left.to(device), right.to(device)
+    product = there[0] @ there[1]
+    rows = left[:64] @ right
+    difference = float((product[:64].cpu() - rows).abs().max() / rows.abs().max())
+    started, count = time.perf_counter(), 0
+    while time.perf_counter() - started < PROOF_SECONDS:
+        product = there[0] @ there[1]
+        float(product[0, 0])  # waits for it
+        count += 1
+    seconds = time.perf_counter() - started
+    return {"flops": 2 * _PROOF_SIZE**3 * count / seconds, "difference": difference, "holds": float(difference <= _CLOSE_ENOUGH)}
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

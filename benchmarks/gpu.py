@@ -95,10 +95,11 @@ def evaluation(here: torch.device, rounds: int, peak: float, bandwidth: float) -
     rows = [("processor, one core", "", f"{1000 * plain:.1f}", "", "", "")]
     for stack, chunk in SHAPES:
         shape = {"stack": stack, "chunk": chunk}
-        stacked.squared_error(models, split, **shape)  # kernels are chosen and loaded
-        taken = statistics.median(timed(partial(stacked.squared_error, models, split, **shape)) for _ in range(rounds))
+        evaluate = partial(stacked.Stack(here, **shape).squared_error, samples=split)
+        evaluate(models)  # kernels are chosen and loaded
+        taken = statistics.median(timed(partial(evaluate, models)) for _ in range(rounds))
         each = taken / len(models)
-        difference = np.max(np.abs(stacked.squared_error(models[:1], split, **shape)[0] / expected - 1))
+        difference = np.max(np.abs(evaluate(models[:1])[0] / expected - 1))
         is_used = " (used)" if (stack, chunk) == (stacked.STACK, stacked.CHUNK) else ""
         share = f"{OPERATIONS / each / peak:.0%}", f"{BYTES / each / bandwidth:.0%}"
         rows.append(

@@ -79,7 +79,8 @@ def open_bench(
     stations: dict[str, Station] = {}
     with ExitStack() as opened:
         opened.callback(_close_data, stations)
-        sandbox, evaluator = _open(rubric, forbidden, without, standby, cards, theirs, isolation)
+        insists = isolation == "strict" and device.startswith("cuda")
+        sandbox, evaluator = _open(rubric, forbidden, without, standby, cards, theirs, insists)
         opened.callback(evaluator.close)
         opened.callback(sandbox.close)
         evaluator.vacates_by(sandbox.vacate)
@@ -93,7 +94,7 @@ def open_bench(
             sandbox.isolation,
         )
         bench = Bench(sandbox, evaluator, stations, conditions, store, environment(evaluator, sandbox.kind))
-        yield replace(bench, turn=evaluator.turn(_UNLIMITED))
+        yield replace(bench, turn=evaluator.turn(sandbox.room or _UNLIMITED))
 
 
 def _close_data(stations: Mapping[str, Station]) -> None:
@@ -112,7 +113,7 @@ def must_confine() -> None:
 
 def _cards(device: str) -> tuple[Card, ...]:
     """The GPUs that are meant; no library is asked for them where none is."""
-    if device == "cpu" or not (device.startswith("cuda") or Path("/dev/nvidiactl").exists()):
+    if device == "cpu" or not (device.startswith("cuda") or Path("/proc/driver/nvidia/version").exists()):
         return ()
     with signals.held():
         from grader import device as devices
@@ -132,9 +133,12 @@ def _open(
     standby: bool,
     cards: tuple[Card, ...],
     theirs: tuple[Card, ...],
-    isolation: str,
+    insists: bool,
 ) -> tuple[Sandbox | Portable, Evaluates]:
-    """Opens the sandbox, whose nursery imports torch, and at the same time imports it here."""
+    """Opens the sandbox, whose nursery imports torch, and at the same time imports it here.
+
+    ``theirs`` are the GPUs for runs; unless somebody ``insists``, what can't run there runs on the processor.
+    """
     sandbox = _sandbox(rubric, forbidden, without, standby, theirs)
     with ThreadPoolExecutor(1) as beside:
         opening = beside.submit(sandbox.__enter__)
@@ -144,8 +148,8 @@ def _open(
         try:
             opening.result()
         except NoGpuError as error:
-            if isolation != "strict":  # practice goes on where it can, and the report's environment says where that was
-                return _open(rubric, forbidden, without, standby, cards, (), isolation)
+            if not insists:  # the report's environment says where submissions ran
+                return _open(rubric, forbidden, without, standby, cards, (), insists)
             raise UsageError(f"{error}; set allow.gpu: false in rubric.yaml, or use --device cpu; {_NOTHING_RUN}") from None
         except GraderError as error:
             raise UsageError(f"no sandbox: {error}; {_NOTHING_RUN}") from None
@@ -154,6 +158,7 @@ def _open(
     from grader.device import DeviceEvaluator, Place
 
     places = [Place.on(card) for card in reversed(cards) if card not in theirs] or [Place.on(card) for card in cards]
+    places.append(Place.processor())
     return sandbox, DeviceEvaluator(places, name=cards[-1].name, shared=cards == theirs)
 
 

@@ -7,6 +7,8 @@ they stand in the order of their places on the bus, which the grader asks of CUD
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -20,7 +22,15 @@ _CONTROL_NODES = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools")
 _LIBRARY = "libcuda.so.1"
 # Where distributions and containers put the driver's libraries besides the folders that every program searches.
 _DRIVER_FOLDERS = ("/usr/local/nvidia/lib64", "/usr/local/nvidia/lib", "/usr/lib/wsl/lib", "/run/opengl-driver/lib")
-_SYSTEM = ("/sys/bus/pci/devices", "/sys/devices/system/node", "/sys/module/nvidia", "/sys/module/nvidia_uvm")
+_SYSTEM = (
+    "/sys/bus/pci/devices",
+    "/sys/devices/system/node",
+    "/sys/devices/system/memory/block_size_bytes",
+    "/sys/kernel/mm/transparent_hugepage",
+    "/sys/module/nvidia",
+    "/sys/module/nvidia_uvm",
+)
+_WAKE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,7 @@ class Card:
     bus: str  # such as 0000:65:00.0
     memory_bytes: int
     is_split: bool = False  # by MIG
+    is_exclusive: bool = False  # one process at a time, by its compute mode
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -54,7 +65,10 @@ def found() -> tuple[Card, ...]:
     """Those that this process may use; none where there is no driver."""
     try:
         with _library():
-            everything = [_card(number) for number in range(pynvml.nvmlDeviceGetCount())]
+            everything: list[Card] = []
+            for number in range(pynvml.nvmlDeviceGetCount()):
+                with suppress(pynvml.NVMLError):  # lost, or not for this user
+                    everything.append(_card(number, len(everything)))
     except pynvml.NVMLError:
         return ()
     return _visible(everything, os.environ.get("CUDA_VISIBLE_DEVICES"))
@@ -96,10 +110,41 @@ def free_bytes(card: Card) -> int:
 
 
 def users(card: Card) -> Mapping[int, int]:
-    """Process id -> bytes of its memory, as the driver names processes: in a container perhaps by numbers of the host's."""
+    """Process id -> bytes of its memory, as the driver names processes: in a container perhaps by numbers of the host's.
+
+    Left out is whoever the driver gives no figure for.
+    """
+    found: dict[int, int] = {}
     with _asking(card) as handle:
-        running = pynvml.nvmlDeviceGetComputeRunningProcesses(handle)
-        return {int(one.pid): int(one.usedGpuMemory or 0) for one in running}
+        for running in (pynvml.nvmlDeviceGetComputeRunningProcesses, pynvml.nvmlDeviceGetGraphicsRunningProcesses):
+            for one in running(handle):
+                if one.usedGpuMemory:
+                    found[int(one.pid)] = max(found.get(int(one.pid), 0), int(one.usedGpuMemory))
+    return found
+
+
+def wake(card: Card) -> None:
+    """Have the driver make its device files, which it does for the first program that starts CUDA; a run could not."""
+    if all(os.path.exists(path) for path in (*_CONTROL_NODES, card.node)):
+        return
+    code = f"import ctypes; ctypes.CDLL({_LIBRARY!r}).cuInit(0)"
+    with suppress(OSError, subprocess.SubprocessError):
+        subprocess.run(
+            [sys.executable, "-I", "-c", code],
+            env=environment(card),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_WAKE_SECONDS,
+            check=False,
+        )
+
+
+def libraries() -> tuple[str, ...]:
+    """The driver's libraries that a program would not find by their names."""
+    names = (_LIBRARY, "libnvidia-ptxjitcompiler.so.1")
+    return tuple(
+        path for folder in driver_folders()[:1] for path in (f"{folder}/{name}" for name in names) if os.path.exists(path)
+    )
 
 
 def driver() -> dict[str, str]:
@@ -138,23 +183,28 @@ def driver_folders() -> tuple[str, ...]:
 def environment(card: Card) -> dict[str, str]:
     """What a process needs in its environment so that this card is its cuda:0."""
     search = {"LD_LIBRARY_PATH": ":".join(driver_folders())} if driver_folders() else {}
-    return {"CUDA_VISIBLE_DEVICES": card.uuid, "CUDA_DEVICE_ORDER": "PCI_BUS_ID", **search}
+    exact = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}  # the same sums each time
+    return {"CUDA_VISIBLE_DEVICES": card.uuid, "CUDA_DEVICE_ORDER": "PCI_BUS_ID", **exact, **search}
 
 
-def _card(number: int) -> Card:
+def _card(number: int, place: int) -> Card:
     handle = pynvml.nvmlDeviceGetHandleByIndex(number)
     is_split = False
     with suppress(pynvml.NVMLError):  # most cards can't be split at all
         is_split = bool(pynvml.nvmlDeviceGetMigMode(handle)[0])
+    is_exclusive = False
+    with suppress(pynvml.NVMLError):
+        is_exclusive = pynvml.nvmlDeviceGetComputeMode(handle) == pynvml.NVML_COMPUTEMODE_EXCLUSIVE_PROCESS
     domain, _, rest = str(pynvml.nvmlDeviceGetPciInfo(handle).busId).lower().partition(":")
     return Card(
-        place=number,
+        place=place,
         uuid=str(pynvml.nvmlDeviceGetUUID(handle)),
         name=str(pynvml.nvmlDeviceGetName(handle)),
         node=f"/dev/nvidia{pynvml.nvmlDeviceGetMinorNumber(handle)}",
         bus=f"{domain[-4:]}:{rest}",
         memory_bytes=int(pynvml.nvmlDeviceGetMemoryInfo(handle).total),
         is_split=is_split,
+        is_exclusive=is_exclusive,
     )
 
 

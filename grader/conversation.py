@@ -27,7 +27,7 @@ from grader.rubric import LimitsSection
 _BUSY = 4  # times the wall limit at most, for a run that waits for a processor while the clock is the CPU's
 _GONE = (BrokenPipeError, ConnectionResetError)  # the child at a socket's other end, as its warden's report will explain
 _END_SECONDS = 60.0  # a warden on a busy machine needs its time; without namespaces nobody else kills so surely
-_LOOK_SECONDS = 0.05  # between two looks at a GPU's memory
+_LOOK_SECONDS = 0.1  # between two looks at a GPU's memory
 _RESULT_PIPE_BYTES = 1 << 20  # so that the weights fit in at once
 
 
@@ -55,6 +55,7 @@ class Conversation:
         self._log = Log(limits.log_bytes)
         self._incoming = bytearray()  # of the result pipe
         self._report = b""
+        self._handed_over = False  # to the submission: what ends a run before that is not its own doing
         self._killed: str | None = None  # by this side, for want of memory
         self.watch: Watch | None = None
         self._open: set[int] = set()
@@ -125,8 +126,9 @@ class Conversation:
                 overdue = time.monotonic() >= deadline
                 break
             if "claim" in record:
-                status = record
+                status, self._handed_over = record, True
                 break
+            self._handed_over = True
             stage = "prune" if record.get("stage") == "prune" else stage
         weights = self._take_weights(deadline) if status and status.get("claim") == "returned" else None
         overdue = overdue or (weights is None and time.monotonic() >= deadline)
@@ -154,6 +156,8 @@ class Conversation:
             )
             broken = self._warden_says("broken") or "the warden was lost"
             failure = evidence.failure(found, self._limits, f"a run ended without its warden's report: {broken}")
+            if failure.verdict in ("exited", "crashed") and not self._handed_over:
+                raise GraderError(f"a run ended before its submission was imported: {self._last_line() or failure.message}")
         notes = evidence.notes(status)
         if weights is not None and (self._incoming or report.get("survivors")):
             notes += ("something of the submission was still running or writing after prune(model) had returned",)
@@ -201,7 +205,7 @@ class Conversation:
 
     def _take_weights(self, deadline: float) -> bytes | None:
         while len(self._incoming) < WEIGHTS_BYTES:
-            if not self._pump(deadline) or self._ended():
+            if not self._pump(deadline) or self._ended() or self._over_memory():
                 self._drain_result()
                 break
         if len(self._incoming) < WEIGHTS_BYTES:
@@ -298,8 +302,10 @@ class Conversation:
 
     def _why_unconfined(self) -> str:
         """Trusted code alone has run so far, so its log is ours."""
-        last = self._log.text().strip().splitlines()[-1:]
-        return self._warden_says("broken") or (last[0] if last else "it ended before its probe")
+        return self._warden_says("broken") or self._last_line() or "it ended before its probe"
+
+    def _last_line(self) -> str:
+        return "".join(self._log.text().strip().splitlines()[-1:])
 
     def _warden_says(self, key: str) -> str:
         return str(self._parsed_report().get(key, ""))

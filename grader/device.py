@@ -6,7 +6,6 @@ of them have come, hidden data are uploaded once the last run has ended, and the
 
 from __future__ import annotations
 
-import itertools
 import re
 import socket
 import subprocess
@@ -36,11 +35,12 @@ from grader.rubric import DEVICES
 from grader.sharing import Sharing
 from grader.weights import Weights
 
-ATTEMPTS = 3
+ATTEMPTS = 2  # at each place
 BACKLOG = 64  # models that wait where runs and evaluation take turns: 36 MB, for one upload of the hidden data
 _TOGETHER = 64  # models in one message
 _ANSWER_SECONDS = 120.0
 _END_SECONDS = 20.0
+_LAST_WORDS_SECONDS = 5.0
 
 
 def find(name: str) -> tuple[Card, ...]:
@@ -72,8 +72,12 @@ class Place:
 
     @classmethod
     def on(cls, card: Card) -> Place:
-        exact = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8", "NVIDIA_TF32_OVERRIDE": "0"}
-        return cls(f"{card} ({card.name})", "cuda:0", {**cards.environment(card), **exact})
+        return cls(f"{card} ({card.name})", "cuda:0", {**cards.environment(card), "NVIDIA_TF32_OVERRIDE": "0"})
+
+    @classmethod
+    def processor(cls) -> Place:
+        """Where the same figures are had when no GPU gives them."""
+        return cls("the processor", "cpu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +116,23 @@ class DeviceEvaluator:
         self.name = name
         self._sharing = Sharing() if shared else None
         self._vacate: Callable[[], None] = lambda: None
-        self._places = itertools.cycle(places)
+        self._order = [place for place in places for _ in range(ATTEMPTS)]
+        self._failures = 0  # in a row
+        self._words = ""  # of the last one
         self._splits: list[_Split] = []
         self._changed = threading.Condition()
         self._pending: deque[_Request] = deque()
         self._closed = False
         self._opened = False
-        self._process = Process(next(self._places))  # imports torch meanwhile
+        self._process = Process(self._order[0])  # imports torch meanwhile
         self._thread = threading.Thread(target=self._work, name="evaluator", daemon=True)
         self._thread.start()
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        if self._order[self._failures].device == self._order[0].device:
+            return ()
+        return (f"measured on {self._order[self._failures].label}, which gives the same points: {self._words}",)
 
     @property
     def backlog(self) -> int:
@@ -170,16 +182,25 @@ class DeviceEvaluator:
     def _work(self) -> None:
         try:
             while self._await_requests():
-                if self._sharing is None:
-                    self._answer_all()
-                    continue
-                self._sharing.await_turn(lambda: len(self._pending) >= BACKLOG)
-                with self._sharing.evaluation(self._vacate):
-                    self._answer_all()
-                    self._replace_process()
+                try:
+                    self._take_a_turn()
+                except Exception as error:  # of those who prepare runs, or of this machine: the next turn may be luckier
+                    self._refuse_all(f"the evaluator failed: {type(error).__name__}: {error}")
         finally:
-            self._process.close()
-            self._refuse_all()
+            try:
+                self._process.close()
+            finally:
+                self._closed = True
+                self._refuse_all("the evaluator is closed")
+
+    def _take_a_turn(self) -> None:
+        if self._sharing is None:
+            self._answer_all()
+            return
+        self._sharing.await_turn(lambda: len(self._pending) >= BACKLOG)
+        with self._sharing.evaluation(self._vacate):
+            self._answer_all()
+            self._replace_process()
 
     def _await_requests(self) -> bool:
         with self._changed:
@@ -205,16 +226,20 @@ class DeviceEvaluator:
     def _evaluated(self, split: int, together: Sequence[_Request]) -> NDArray[np.float64]:
         """Sums of squared errors (k, 10). A device's fault costs an attempt, and nobody a grade."""
         models = b"".join(one.weights for one in together)
-        for attempt in range(ATTEMPTS):
+        while True:
             try:
                 self._open()
                 _, found = self._process.ask({"do": "evaluate", "split": split, "models": len(together)}, models)
-                return np.frombuffer(found, dtype="<f8").reshape(len(together), OUTPUTS)
-            except FaultError as fault:
-                if self._closed or attempt == ATTEMPTS - 1:
-                    raise GraderError(f"the evaluator failed {attempt + 1} times: {fault}") from None
+            except (FaultError, OSError) as fault:
+                self._words = str(fault)
+                if self._closed or self._failures == len(self._order) - 1:
+                    raise GraderError(f"the evaluator failed {self._failures + 1} times: {fault}") from None
+                self._failures += 1
                 self._replace_process()
-        raise AssertionError
+            else:
+                if self._order[self._failures] == self._order[0]:  # what stands in for a lost device goes on doing so
+                    self._failures = 0
+                return np.frombuffer(found, dtype="<f8").reshape(len(together), OUTPUTS)
 
     def _open(self) -> None:
         if not self._opened:
@@ -222,17 +247,30 @@ class DeviceEvaluator:
             self._opened = True
 
     def _replace_process(self) -> None:
-        self._process.close()
-        self._opened = False
+        was_opened, self._opened = self._opened, False
+        is_clean = self._process.close()
         with self._changed:
-            if not self._closed:
-                self._process = Process(next(self._places))
+            if self._closed:
+                return
+            if self._sharing and was_opened and not is_clean:
+                self._wipe()
+            self._process = Process(self._order[self._failures])
 
-    def _refuse_all(self) -> None:
+    def _wipe(self) -> None:
+        """After a process that did not end by itself, and so has not overwritten what it had."""
+        process = Process(self._order[0])
+        try:
+            process.open()
+            process.ask({"do": "wipe"})
+        except FaultError:
+            pass  # a device that can't even be opened gives nothing to the next run either
+        finally:
+            process.close()
+
+    def _refuse_all(self, why: str) -> None:
         with self._changed:
-            self._closed = True
             while self._pending:
-                self._pending.popleft().answer.set_exception(GraderError("the evaluator is closed"))
+                self._pending.popleft().answer.set_exception(GraderError(why))
 
 
 def prove(place: Place) -> dict[str, float]:
@@ -276,7 +314,7 @@ class Process:
 
     def open(self, splits: Sequence[_Split] = ()) -> str:
         """Give it the device and the data. Returns the device's name. Raises FaultError where the device can't be used."""
-        opened, _ = self.ask({"do": "open", "device": self._place.device})
+        opened, _ = self.ask({"device": self._place.device})
         for number, split in enumerate(splits):
             rows, inputs = split.inputs.shape
             data = b"".join(np.ascontiguousarray(part, dtype="<f4").tobytes() for part in (split.inputs, split.targets))
@@ -302,21 +340,25 @@ class Process:
 
     def _words(self, otherwise: str) -> str:
         """Its last words: trusted code alone runs there."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_LAST_WORDS_SECONDS)
         self.kill()
         self._errors.seek(0)
-        lines = self._errors.read().decode(errors="replace").strip().splitlines()
-        return f"{self._place.label}: {lines[-1] if lines else otherwise}"
+        words = self._errors.read().decode(errors="replace")
+        raised = re.findall(r"^[\w.]+(?:Error|Exception): .*$", words, re.M)
+        return f"{self._place.label}: {(raised or words.strip().splitlines() or [otherwise])[-1]}"
 
     def kill(self) -> None:
         self._process.kill()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_END_SECONDS)
 
-    def close(self) -> None:
-        """Let it overwrite what it has on the device, and end; more than once does no harm."""
+    def close(self) -> bool:
+        """Let it overwrite what it has on the device, and end. Whether it did; more than once does no harm."""
         self._channel.close()
         try:
             self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
         self._errors.close()
+        return self._process.returncode == 0

@@ -170,14 +170,15 @@ def devices() -> Devices:
 
 
 def _device(card: Card) -> Device:
-    teraflops, problem = None, ""
+    teraflops, problem, free = None, "", 0
     try:
+        free = cards.free_bytes(card)
         found = device.prove(device.Place.on(card))
         teraflops = found["flops"] / 1e12
         problem = "" if found["holds"] else f"a product in float64 is {found['difference']:.0e} from the processor's"
     except GraderError as error:
         problem = str(error)
-    return Device(str(card), card.name, card.memory_bytes, cards.free_bytes(card), card.is_split, teraflops, problem)
+    return Device(str(card), card.name, card.memory_bytes, free, card.is_split, teraflops, problem)
 
 
 def how_a_run_is_ended(isolation: Isolation, parts: Sequence[Part]) -> str:

@@ -66,6 +66,7 @@ class Evaluator:
 
     kind = name = "cpu"
     torch_version = torch.__version__
+    remarks: tuple[str, ...] = ()
     backlog = 1  # submissions that may be evaluated while others run
 
     def __init__(self) -> None:

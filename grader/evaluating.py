@@ -6,9 +6,11 @@ imports torch at once and touches the GPU only when it is told to open it. Nothi
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import sys
 import time
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,34 +27,43 @@ def main(descriptor: int) -> None:
     with socket.socket(fileno=descriptor) as channel:
         stacked.exact_arithmetic()
         frames.send(channel, {"torch": torch.__version__})
-        device = torch.device("cpu")
+        came = frames.receive(channel)
+        if came is None:
+            return
+        device = torch.device(came[0]["device"])
+        stack = stacked.Stack(device)
+        frames.send(channel, {"name": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"})
         splits: dict[int, stacked.Samples] = {}
         try:
             while came := frames.receive(channel):
-                message, payload = came
-                match message["do"]:
-                    case "open":
-                        device = torch.device(message["device"])
-                        torch.zeros(1, device=device)
-                        name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-                        frames.send(channel, {"name": name})
-                    case "upload":
-                        flat = np.frombuffer(payload, dtype="<f4")
-                        inputs, targets = np.split(flat, [message["samples"] * message["inputs"]])
-                        rows = message["samples"]
-                        splits[message["split"]] = stacked.Samples(inputs.reshape(rows, -1), targets.reshape(rows, -1), device)
-                        frames.send(channel, {})
-                    case "evaluate":
-                        models = np.frombuffer(payload, dtype="<f4").reshape(message["models"], -1)
-                        found = stacked.squared_error(models, splits[message["split"]])
-                        frames.send(channel, {}, found.astype("<f8").tobytes())
-                    case "prove":
-                        frames.send(channel, proof(device))
+                frames.send(channel, *_answer(*came, device, stack, splits))
         finally:
-            for samples in splits.values():
-                samples.overwrite()
+            for overwrite in (*(samples.overwrite for samples in splits.values()), stack.overwrite):
+                with contextlib.suppress(RuntimeError):  # of a device that has failed; the keeper sees how this process ends
+                    overwrite()
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
+
+
+def _answer(
+    message: dict[str, Any], payload: bytearray, device: torch.device, stack: stacked.Stack, splits: dict[int, stacked.Samples]
+) -> tuple[dict[str, Any], bytes]:
+    flat = np.frombuffer(payload, dtype="<f4")
+    match message["do"]:
+        case "upload":
+            rows, inputs = message["samples"], message["inputs"]
+            first, second = np.split(flat, [rows * inputs])
+            splits[message["split"]] = stacked.Samples(first.reshape(rows, -1), second.reshape(rows, -1), device)
+            return {}, b""
+        case "evaluate":
+            found = stack.squared_error(flat.reshape(message["models"], -1), splits[message["split"]])
+            return {}, found.astype("<f8").tobytes()
+        case "wipe":
+            return {"wiped": stacked.fill_with_zeros(device)}, b""
+        case "prove":
+            return dict(proof(device)), b""
+        case asked:
+            raise ValueError(f"no such request: {asked}")
 
 
 def proof(device: torch.device) -> dict[str, float]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 RECORD_BYTES = 1 << 19  # room for all the texts that inside.failure allows, each character in JSON's twelve bytes
-RECORDS = 8  # stage and status make two; a flood of further ones ends the run
+RECORDS = 8  # stages and status make three; a flood of further ones ends the run
 
 
 @dataclass(slots=True)

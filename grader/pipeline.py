@@ -94,6 +94,11 @@ class Evaluates(Protocol):
 
     def measure(self, weights: weights.Weights, samples: Any) -> Measurement: ...
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What whoever reads a measurement of it must know."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -235,11 +240,12 @@ def _run(upload: Upload, submission: Submission, station: Station, bench: Bench)
 
 def _measured(run: Run, station: Station, bench: Bench) -> Outcome:
     """What a confined run gave back: through the gate, to the measurement."""
-    failure, measurement, drawn = run.failure, None, None
+    failure, measurement, drawn, notes = run.failure, None, None, run.notes
     if run.weights is not None:
         try:
             admitted = weights.admit(run.weights)
             measurement = bench.evaluator.measure(admitted, station.samples)
+            notes += bench.evaluator.remarks
             drawn = picture.derive(admitted) if station.name == PUBLIC else None
         except SubmissionError as rejected:
             failure = rejected.failure
@@ -247,7 +253,7 @@ def _measured(run: Run, station: Station, bench: Bench) -> Outcome:
         instance=station.name,
         measurement=measurement,
         failure=failure,
-        notes=run.notes,
+        notes=notes,
         log=run.log,
         log_truncated=run.log_truncated,
         seconds=run.seconds,

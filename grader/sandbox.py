@@ -41,6 +41,7 @@ from grader.seats import Seat, Seats, Watch
 from grader.standby import Ready, Standby
 from grader.turns import Turns
 
+_CUDA_BYTES = 1 << 30  # of the machine's memory at most, for CUDA itself in a run with a GPU
 _STARTS = 3  # of a nursery, before it is given up
 
 
@@ -104,6 +105,8 @@ class Sandbox:
             if "control group" not in self._without:
                 self._groups = ControlGroups.find()  # first, since this process may move into one
             self._nursery = self._new_nursery()
+            for card in self._cards:
+                cards.wake(card)
             if self._cards:
                 self._seats = Seats(self._cards, self._rubric.limits.gpu_memory_bytes)
             self.isolation = self._establish()
@@ -142,7 +145,7 @@ class Sandbox:
         try:
             with self._turns.beside_others() as had_company:
                 run = self._one_run(bundle, data)
-                is_doubtful = run.failure and run.failure.verdict != "timed_out" and self._runs_share_a_user and had_company()
+                is_doubtful = self._is_doubtful(run, had_company())
             if is_doubtful or run.unexplained_kill:
                 with self._turns.alone() if is_doubtful else self._turns.beside_others():
                     run = self._one_run(bundle, data)
@@ -155,6 +158,15 @@ class Sandbox:
         if self._standby:
             self._standby.refill(1)
 
+    def _is_doubtful(self, run: Run, had_company: bool) -> bool:
+        """Whether others may be the reason that a run failed: then it is repeated without any."""
+        if run.failure is None:
+            return False
+        if self._seats:  # on a GPU runs wait for each other, share its memory, and end by its faults
+            is_by_memory = run.failure.verdict == "out_of_memory" and not self._seats.names_processes
+            return had_company or is_by_memory
+        return run.failure.verdict != "timed_out" and self._runs_share_a_user and had_company
+
     @property
     def _runs_share_a_user(self) -> bool:
         return not {"namespaces", "own user"} & set(self.isolation.layers)
@@ -164,7 +176,7 @@ class Sandbox:
             if ready.layers != self.isolation.layers:
                 raise GraderError(f"a child was confined by {', '.join(ready.layers)}, not {', '.join(self.isolation.layers)}")
             if self._standby and several:
-                self._standby.refill(self._under_way)
+                self._standby.refill(min(self._under_way, self.room or self._under_way))  # or they would take each other's seats
             return ready.conversation.await_result(bundle, data.fd)
 
     @contextmanager
@@ -259,9 +271,11 @@ class Sandbox:
         try:
             if self._seats and ready.conversation.watch:
                 self._seats.learn(ready.conversation.watch)
-            return judged(ready.layers, missing, ready.conversation.unforbidden)
+            return judged(ready.layers, missing, ready.conversation.unforbidden, gpu=self._seats is not None)
         finally:
             ready.close()
+            if self._seats:
+                self._seats.settle()
 
     def _prepared(self) -> Ready:
         """A child that is confined and has proved it. Raises GraderError where that can't be had."""
@@ -270,7 +284,8 @@ class Sandbox:
             slot = stack.enter_context(_Slot(self._slots, self._lock))
             scratch = stack.enter_context(self._scratch(slot))
             seat = stack.enter_context(self._seats.one()) if self._seats else None
-            group = stack.enter_context(self._groups.one(slot, memory_bytes=limits.memory_bytes, tasks=_tasks(limits) + 1))
+            memory = limits.memory_bytes + (_CUDA_BYTES if seat else 0)
+            group = stack.enter_context(self._groups.one(slot, memory_bytes=memory, tasks=_tasks(limits) + 1))
 
             def start_child(theirs: tuple[int, ...]) -> tuple[int, Watch | None]:
                 pidfd, pid = self._start_child(slot, scratch, group, theirs, seat)
@@ -348,6 +363,7 @@ class Sandbox:
             "nodes": seat.card.nodes,
             "readable": seat.card.readable,
             "others": cards.others(seat.card),
+            "libraries": cards.libraries(),
             "environment": cards.environment(seat.card),
             "share": seat.share(self._rubric.limits.gpu_memory_bytes),
         }
@@ -390,16 +406,19 @@ def _tasks(limits: LimitsSection) -> int:
     return limits.processes + limits.threads
 
 
-def judged(layers: tuple[str, ...], missing: Mapping[str, str], unforbidden: tuple[str, ...] = ()) -> Isolation:
+def judged(
+    layers: tuple[str, ...], missing: Mapping[str, str], unforbidden: tuple[str, ...] = (), *, gpu: bool = False
+) -> Isolation:
     """The level: L3 files, network, processes and memory held by the kernel; L2 own user or Landlock, with seccomp.
 
-    L1 limits alone, L0 nothing. Memory is held by a control group, or by the limits and the warden's samples together.
+    L1 limits alone, L0 nothing. Memory is held by a control group, or by the limits and the warden's samples together; with
+    a GPU by a control group alone, since CUDA needs more addresses than any limit would leave it.
     """
     has = set(layers)
     files = bool(has & {"namespaces", "landlock", "own user"})
     filtered = "seccomp" in has
     processes = bool(has & {"namespaces", "own user"})
-    memory = bool(has & {"control group", "limits"})
+    memory = "control group" in has or ("limits" in has and not gpu)
     if files and filtered and processes and memory and {"limits", "capabilities", "descriptors", "environment"} <= has:
         level = "L3"
     elif files and filtered and {"capabilities", "descriptors", "environment"} <= has:

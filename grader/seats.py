@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +17,16 @@ from typing import Protocol
 
 from grader import cards
 from grader.cards import Card
-from grader.errors import GraderError
+from grader.errors import GraderError, NoGpuError
 
 MIB = 1 << 20
 CONTEXT_BYTES = 768 * MIB  # what a process with CUDA and its libraries takes of a GPU before it has allocated anything
+_MOST = 4  # runs on a GPU, however much memory it has: they wait for each other's kernels, and waiting takes CPU time
 _TOLERANCE_BYTES = 64 * MIB
 _CLEAN_SECONDS = 20.0  # for the driver to take back the memory of a process that was killed
+_STRANGERS_SECONDS = 2.0  # until others are looked for who may have taken what is still in use
 _LOOK_SECONDS = 0.02
+_SETTLED_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,66 +45,108 @@ class Seats:
     """Places of runs on some GPUs. All methods may be called from several threads."""
 
     def __init__(self, on: Sequence[Card], limit_bytes: int, *, look: Look | None = None) -> None:
-        """As many on each as its free memory has room for, if every run takes ``limit_bytes``."""
+        """As many on each as its free memory has room for, if every run takes ``limit_bytes``. Raises NoGpuError for none."""
         cards.keep_open()
         self._look = look or Look()
         self._limit_bytes = limit_bytes
+        self._context_bytes = CONTEXT_BYTES
         self._changed = threading.Condition()
         self._on = tuple(on)
         self._taken = dict.fromkeys(self._on, 0)
+        self._cleaning: set[Card] = set()  # by the first run there, for which others wait
+        self.names_processes = False
         self._baseline = {card: self._look.used_bytes(card) for card in self._on}
-        each = limit_bytes + CONTEXT_BYTES
-        self._room = {card: max(1, (card.memory_bytes - self._baseline[card]) // each) for card in self._on}
-        self._names_processes = False
+        self._room = {card: self._room_of(card) for card in self._on}
+        for card, room in self._room.items():
+            if not room:
+                free, needed = (
+                    (bytes_ / MIB) for bytes_ in (card.memory_bytes - self._baseline[card], limit_bytes + CONTEXT_BYTES)
+                )
+                what = f"a run may need {needed:,.0f} MiB (limits.gpu_memory_bytes, and CUDA itself)"
+                raise NoGpuError(f"{card} has {free:,.0f} MiB free, and {what}")
 
     @property
     def count(self) -> int:
         """Runs at a time, on all GPUs together."""
-        return sum(self._room.values())
+        return sum(max(1, room) for room in self._room.values())
 
     @contextmanager
     def one(self) -> Iterator[Seat]:
         """A seat on the GPU with the fewest runs, once there is one. Raises GraderError where that GPU can't be had clean."""
         with self._changed:
-            self._changed.wait_for(lambda: any(self._taken[card] < self._room[card] for card in self._on))
-            card = min((one for one in self._on if self._taken[one] < self._room[one]), key=self._taken.__getitem__)
+            self._changed.wait_for(self._with_a_seat)
+            card = min(self._with_a_seat(), key=self._taken.__getitem__)
             self._taken[card] += 1
             is_first = self._taken[card] == 1
+            if is_first:
+                self._cleaning.add(card)
         try:
             if is_first:
                 self.await_clean(card)
+                self._let_others_in(card)
             yield Seat(card, self._baseline[card])
         finally:
             with self._changed:
                 self._taken[card] -= 1
-                self._changed.notify_all()
+            self._let_others_in(card)
+
+    def _with_a_seat(self) -> list[Card]:
+        return [one for one in self._on if one not in self._cleaning and self._taken[one] < max(1, self._room[one])]
+
+    def _let_others_in(self, card: Card) -> None:
+        with self._changed:
+            self._cleaning.discard(card)
+            self._changed.notify_all()
+
+    def _room_of(self, card: Card) -> int:
+        each = self._limit_bytes + self._context_bytes
+        return min(1 if card.is_exclusive else _MOST, (card.memory_bytes - self._baseline[card]) // each)
 
     def watch(self, seat: Seat, warden: int) -> Watch:
-        return Watch(self._look, seat, warden, self._limit_bytes, self._holds)
+        return Watch(self, seat, warden)
 
     def learn(self, watch: Sees) -> None:
-        """From a run that is known to use its GPU: whether the driver names it. If not, a GPU has one run at a time."""
-        self._names_processes = watch.named_bytes() is not None
-        if not self._names_processes:
-            with self._changed:
-                self._room = dict.fromkeys(self._on, 1)
+        """From a run that uses its GPU and does nothing: what CUDA takes, and whether the driver names processes at all."""
+        held = watch.named_bytes()
+        self.names_processes = held is not None
+        with self._changed:
+            self._context_bytes = max(CONTEXT_BYTES, 2 * (held or 0))
+            self._room = {card: self._room_of(card) if self.names_processes else 1 for card in self._on}
+
+    def settle(self) -> None:
+        """Take what is in use now, once that no longer changes, for what is in use without any run."""
+        for card in self._on:
+            deadline, used = time.monotonic() + _CLEAN_SECONDS, -1
+            while used != (used := self._look.used_bytes(card)) and time.monotonic() < deadline:
+                time.sleep(_SETTLED_SECONDS)
+            self._baseline[card] = used
 
     def await_clean(self, card: Card) -> None:
         """Until no more is used than before the first run. What somebody else's program has taken since is a new baseline."""
-        deadline = time.monotonic() + _CLEAN_SECONDS
+        started = time.monotonic()
         while (used := self._look.used_bytes(card)) > self._baseline[card] + _TOLERANCE_BYTES:
-            if time.monotonic() > deadline:
-                if self._names_processes and self._look.is_only_strangers(card):
-                    self._baseline[card] = used
-                    return
+            waited = time.monotonic() - started
+            if waited > _STRANGERS_SECONDS and self.names_processes and self._look.is_only_strangers(card):
+                self._baseline[card] = used
+                self._room[card] = self._room_of(card)
+                return
+            if waited > _CLEAN_SECONDS:
                 left = f"{(used - self._baseline[card]) / MIB:,.0f} MiB of {card}"
                 raise GraderError(f"{left} are still in use after the last run there has ended")
             time.sleep(_LOOK_SECONDS)
 
-    def _holds(self, seat: Seat) -> int | None:
-        """Bytes of a run that is alone on its GPU; None where it has company or the driver names processes."""
-        if self._names_processes or self._room[seat.card] > 1:
-            return None
+    def is_over(self, held: int) -> bool:
+        """Whether that many bytes are more than a run's limit and what CUDA itself takes."""
+        return held > self._limit_bytes + self._context_bytes
+
+    def named_bytes(self, seat: Seat, warden: int) -> int | None:
+        own = [held for pid, held in self._look.users(seat.card).items() if self._look.descends(pid, warden)]
+        return sum(own) if own else None
+
+    def unnamed_bytes(self, seat: Seat) -> int:
+        """Of a run that is alone on its GPU, since the driver names nobody; 0 where it does, for it would have named this one."""
+        if self.names_processes or self._room[seat.card] > 1:
+            return 0
         return max(0, self._look.used_bytes(seat.card) - seat.baseline)
 
 
@@ -112,23 +157,17 @@ class Sees(Protocol):
 class Watch:
     """One run's GPU memory, seen from outside."""
 
-    def __init__(self, look: Look, seat: Seat, warden: int, limit_bytes: int, alone: Callable[[Seat], int | None]) -> None:
-        self._look, self._seat, self._warden, self._alone = look, seat, warden, alone
-        self._most = limit_bytes + CONTEXT_BYTES
-        self.peak_bytes = 0
+    def __init__(self, seats: Seats, seat: Seat, warden: int) -> None:
+        self._seats, self._seat, self._warden = seats, seat, warden
 
     def is_over(self) -> bool:
-        """Whether the run holds more than its limit and what CUDA itself takes. Raises GraderError where nobody can tell."""
+        """Whether the run holds more than it may. Raises GraderError where the GPU no longer answers."""
         held = self.named_bytes()
-        if held is None:
-            held = self._alone(self._seat) or 0
-        self.peak_bytes = max(self.peak_bytes, held)
-        return held > self._most
+        return self._seats.is_over(self._seats.unnamed_bytes(self._seat) if held is None else held)
 
     def named_bytes(self) -> int | None:
         """What the driver says of the warden's descendants; None where it names none of them."""
-        own = [held for pid, held in self._look.users(self._seat.card).items() if self._look.descends(pid, self._warden)]
-        return sum(own) if own else None
+        return self._seats.named_bytes(self._seat, self._warden)
 
 
 class Look:
@@ -147,13 +186,9 @@ class Look:
 
     def descends(self, pid: int, ancestor: int) -> bool:
         """Whether a process is another one's descendant, as far as /proc shows."""
-        for _ in range(64):
-            if pid == ancestor:
-                return True
+        while pid > 1 and pid != ancestor:
             try:
                 pid = int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[1])
             except (OSError, IndexError, ValueError):
                 return False
-            if pid <= 1:
-                return False
-        return False
+        return pid == ancestor

@@ -39,32 +39,55 @@ def exact_arithmetic() -> None:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # every element is written before it is read
 
 
-@torch.no_grad()
-def squared_error(
-    models: NDArray[np.float32], samples: Samples, *, stack: int = STACK, chunk: int = CHUNK
-) -> NDArray[np.float64]:
-    """Sum over the samples of each output's squared error: (k, 10) for models (k, 142346), parameters in model order."""
-    if models.shape[1] != PARAMETER_COUNT:
-        raise ValueError(f"models of {models.shape[1]} parameters, expected {PARAMETER_COUNT}")
-    parts = [_of_stack(models[start : start + stack], samples, stack, chunk) for start in range(0, len(models), stack)]
-    return np.concatenate(parts) if parts else np.empty((0, OUTPUTS))
+class Stack:
+    """Evaluates up to ``stack`` models at a time on one device, in memory of its own that can be overwritten as well."""
+
+    def __init__(self, device: torch.device, *, stack: int = STACK, chunk: int = CHUNK) -> None:
+        self._stack, self._chunk = stack, chunk
+        self._models = torch.zeros(stack, PARAMETER_COUNT, device=device, dtype=torch.float64)
+        self._hidden = torch.zeros(stack * HIDDEN_UNITS * chunk, device=device, dtype=torch.float64)
+        self._outputs = torch.zeros(stack * OUTPUTS * chunk, device=device, dtype=torch.float64)
+
+    @torch.no_grad()
+    def squared_error(self, models: NDArray[np.float32], samples: Samples) -> NDArray[np.float64]:
+        """Sum over the samples of each output's squared error: (k, 10) for models (k, 142346), parameters in model order."""
+        if models.shape[1] != PARAMETER_COUNT:
+            raise ValueError(f"models of {models.shape[1]} parameters, expected {PARAMETER_COUNT}")
+        starts = range(0, len(models), self._stack)
+        parts = [self._of_one_stack(models[start : start + self._stack], samples) for start in starts]
+        return np.concatenate(parts) if parts else np.empty((0, OUTPUTS))
+
+    def _of_one_stack(self, models: NDArray[np.float32], samples: Samples) -> NDArray[np.float64]:
+        stack, chunk = self._stack, self._chunk
+        self._models.zero_()
+        self._models[: len(models)] = torch.from_numpy(models).to(self._models.device)
+        sizes = [int(np.prod(shape)) for shape in PARAMETER_SHAPES.values()]
+        first, first_bias, second, second_bias = torch.split(self._models, sizes, dim=1)
+        first, first_bias = first.reshape(stack * HIDDEN_UNITS, INPUTS), first_bias.reshape(stack * HIDDEN_UNITS, 1)
+        second, second_bias = second.reshape(stack, OUTPUTS, HIDDEN_UNITS), second_bias.reshape(stack, OUTPUTS, 1)
+        total = torch.zeros(stack, OUTPUTS, device=self._models.device, dtype=torch.float64)
+        parts = zip(torch.split(samples.inputs, chunk, dim=1), torch.split(samples.targets, chunk, dim=1), strict=True)
+        for inputs, targets in parts:
+            count = inputs.shape[1]
+            hidden = self._hidden[: stack * HIDDEN_UNITS * count].view(stack * HIDDEN_UNITS, count)
+            outputs = self._outputs[: stack * OUTPUTS * count].view(stack, OUTPUTS, count)
+            torch.addmm(first_bias, first, inputs, out=hidden).sigmoid_()
+            torch.baddbmm(second_bias, second, hidden.view(stack, HIDDEN_UNITS, count), out=outputs)
+            total += outputs.sub_(targets).square_().sum(dim=2)
+        return np.asarray(total[: len(models)].cpu().numpy())
+
+    def overwrite(self) -> None:
+        """What is left of samples and models in it: hidden units of weights that somebody knows tell of the inputs."""
+        for room in (self._models, self._hidden, self._outputs):
+            room.zero_()
 
 
-def _of_stack(models: NDArray[np.float32], samples: Samples, stack: int, chunk: int) -> NDArray[np.float64]:
-    device = samples.inputs.device
-    padded = torch.zeros(stack, PARAMETER_COUNT, device=device, dtype=torch.float64)
-    padded[: len(models)] = torch.from_numpy(models).to(device)
-    sizes = [int(np.prod(shape)) for shape in PARAMETER_SHAPES.values()]
-    first, first_bias, second, second_bias = torch.split(padded, sizes, dim=1)
-    first, first_bias = first.reshape(stack * HIDDEN_UNITS, INPUTS), first_bias.reshape(stack * HIDDEN_UNITS, 1)
-    second, second_bias = second.reshape(stack, OUTPUTS, HIDDEN_UNITS), second_bias.reshape(stack, OUTPUTS, 1)
-    total = torch.zeros(stack, OUTPUTS, device=device, dtype=torch.float64)
-    room = torch.empty(stack * HIDDEN_UNITS * chunk, device=device, dtype=torch.float64)
-    for inputs, targets in zip(
-        torch.split(samples.inputs, chunk, dim=1), torch.split(samples.targets, chunk, dim=1), strict=True
-    ):
-        count = inputs.shape[1]
-        hidden = torch.addmm(first_bias, first, inputs, out=room[: stack * HIDDEN_UNITS * count].view(-1, count)).sigmoid_()
-        outputs = torch.baddbmm(second_bias, second, hidden.view(stack, HIDDEN_UNITS, count))
-        total += outputs.sub_(targets).square_().sum(dim=2)
-    return np.asarray(total[: len(models)].cpu().numpy())
+def fill_with_zeros(device: torch.device, block_bytes: int = 256 << 20) -> int:
+    """Overwrite all memory of a GPU that is free, for a process that could not do so at its end. Returns how many bytes."""
+    held: list[torch.Tensor] = []
+    try:
+        while True:
+            held.append(torch.zeros(block_bytes, dtype=torch.uint8, device=device))
+    except torch.OutOfMemoryError:
+        torch.cuda.synchronize(device)
+        return len(held) * block_bytes

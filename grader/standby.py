@@ -77,5 +77,5 @@ class Standby:
                 if not self._coming:
                     return None
                 coming = self._coming.pop(0)
-            with suppress(GraderError, OSError):
+            with suppress(Exception):  # whoever needs a child will prepare one and learn why it can't be had
                 return coming.result()

@@ -24,7 +24,7 @@ TCGETS = 0x5401
 
 def main() -> None:
     given, other, granted = sys.argv[1], sys.argv[2], sys.argv[3] == "with"
-    gpu = confine.Gpu((given,), ("/sys/devices/system/node",), (other,), {}, 0.5) if granted else None
+    gpu = confine.Gpu((given,), ("/sys/devices/system/node",), (other,), (), {}, 0.5) if granted else None
     plan = confine.Plan(
         without=(),
         readable=confine.readable_paths(()),

@@ -9,12 +9,13 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 
 from grader import seats
 from grader.cards import Card
-from grader.errors import GraderError
+from grader.errors import GraderError, NoGpuError
 from grader.seats import CONTEXT_BYTES, MIB, Look, Seats
 
 GIB = 1 << 30
@@ -27,7 +28,7 @@ class Figures(Look):
     """What a driver would say."""
 
     def __init__(self) -> None:
-        self.used = {ONE: 300 * MIB, TWO: 100 * MIB}
+        self.used = {ONE: 300 * MIB, TWO: 100 * MIB, replace(ONE, is_exclusive=True): 0}
         self.by_process: dict[int, int] = {}
 
     def used_bytes(self, card: Card) -> int:
@@ -45,7 +46,11 @@ def figures() -> Figures:
 def test_a_gpu_has_as_many_runs_as_it_has_room_for(figures: Figures) -> None:
     assert Seats([ONE], LIMIT, look=figures).count == 4  # of 4.75 GiB each
     assert Seats([ONE, TWO], LIMIT, look=figures).count == 5
-    assert Seats([TWO], 100 * GIB, look=figures).count == 1
+    assert Seats([ONE], GIB, look=figures).count == 4  # as many as don't wait too long for each other
+    assert Seats([replace(ONE, is_exclusive=True)], LIMIT, look=figures).count == 1
+    figures.used[TWO] = 6 * GIB
+    with pytest.raises(NoGpuError, match="^cuda:1 has 2,048 MiB free, and a run may need 4,864 MiB "):
+        Seats([TWO], LIMIT, look=figures)
 
 
 def test_runs_are_spread_and_wait_for_a_seat(figures: Figures) -> None:
@@ -80,6 +85,37 @@ def test_the_next_run_waits_until_nothing_is_left_of_the_last(figures: Figures) 
     cleaner.join()
 
 
+def test_others_wait_with_the_first_until_nothing_is_left(figures: Figures) -> None:
+    """Or what they allocate would be taken for what the last run has left."""
+    one = Seats([ONE], LIMIT, look=figures)
+    figures.used[ONE] += 2 * GIB
+    begun: list[int] = []
+
+    def run() -> None:
+        with one.one():
+            begun.append(figures.used[ONE])
+            figures.used[ONE] += GIB
+            time.sleep(0.05)
+            figures.used[ONE] -= GIB
+
+    with ThreadPoolExecutor(3) as threads:
+        waiting = [threads.submit(run) for _ in range(3)]
+        time.sleep(0.2)
+        assert begun == []
+        figures.used[ONE] -= 2 * GIB
+        for each in waiting:
+            each.result(timeout=10)
+    assert begun[0] == 300 * MIB
+
+
+def test_the_baseline_is_what_is_in_use_once_that_has_settled(figures: Figures) -> None:
+    one = Seats([ONE], LIMIT, look=figures)
+    figures.used[ONE] += 400 * MIB
+    one.settle()
+    with one.one() as seat:
+        assert seat.baseline == 700 * MIB
+
+
 def test_what_is_left_for_good_stops_the_next_run(figures: Figures, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seats, "_CLEAN_SECONDS", 0.1)
     one = Seats([ONE], LIMIT, look=figures)
@@ -89,13 +125,16 @@ def test_what_is_left_for_good_stops_the_next_run(figures: Figures, monkeypatch:
 
 
 def test_somebody_elses_program_is_a_new_baseline(figures: Figures, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seats, "_CLEAN_SECONDS", 0.1)
+    monkeypatch.setattr(seats, "_STRANGERS_SECONDS", 0.1)
     one = Seats([ONE], LIMIT, look=figures)
-    one._names_processes = True
+    one.names_processes = True
     figures.used[ONE] += 2 * GIB
     figures.by_process = {1: 2 * GIB}
     with one.one() as seat:
         assert seat.baseline == 300 * MIB + 2 * GIB
+    figures.used[ONE] = 12 * GIB
+    with one.one():
+        assert one.count == 2  # there is less room then
 
 
 def test_a_run_is_over_its_limit_by_what_its_processes_hold(figures: Figures) -> None:
@@ -112,7 +151,7 @@ def test_a_run_is_over_its_limit_by_what_its_processes_hold(figures: Figures) ->
             one.learn(watch)
             assert one.count == 4 and not watch.is_over()
             figures.by_process[grandchild] += CONTEXT_BYTES + 1
-            assert watch.is_over() and watch.peak_bytes == LIMIT + CONTEXT_BYTES + 1
+            assert watch.is_over()
 
 
 def test_without_names_of_processes_a_gpu_has_one_run_at_a_time(figures: Figures) -> None:

@@ -42,7 +42,14 @@ _PROC_FILES = (
     "/proc/sys/vm/overcommit_memory",
     "/proc/sys/kernel/osrelease",
 )
-_PROC_OF_GPUS = ("/proc/driver/nvidia", "/proc/driver/nvidia-uvm", "/proc/devices", "/proc/modules")
+_PROC_OF_GPUS = (
+    "/proc/driver/nvidia",
+    "/proc/driver/nvidia-uvm",
+    "/proc/devices",
+    "/proc/modules",
+    "/proc/sys/vm/mmap_min_addr",
+)
+_CUDA_START_SECONDS = 60  # of CPU time at most, which the warden's sum leaves out
 _CPU_TOPOLOGY = "/sys/devices/system/cpu"
 _DESCRIPTORS = 1024  # a loader's worker needs one for each tensor that it sends
 _MOUNT_POINTS = ("/mnt", "/media", "/srv", "/opt", "/run", "/home", "/tmp")
@@ -58,6 +65,7 @@ class Gpu:
     nodes: tuple[str, ...]  # device files, to read, write and control
     readable: tuple[str, ...]  # the driver's libraries, and what CUDA reads of /sys
     others: tuple[str, ...]  # device files of other GPUs, which the probe tries to open
+    libraries: tuple[str, ...]  # the driver's, where they lie in none of the folders that every program searches
     environment: Mapping[str, str]
     share: float  # of its memory that torch may use
 
@@ -256,8 +264,8 @@ def _set_limits(plan: Plan) -> None:
         resource.RLIMIT_RTPRIO: 0,
         resource.RLIMIT_NICE: 0,
     }
-    if plan.cpu_seconds is not None:
-        limits[resource.RLIMIT_CPU] = int(plan.cpu_seconds) + 2  # a backstop: the warden's sum over the tree comes first
+    if plan.cpu_seconds is not None:  # a backstop: the warden's sum over the tree comes first
+        limits[resource.RLIMIT_CPU] = int(plan.cpu_seconds) + 2 + (_CUDA_START_SECONDS if plan.gpu else 0)
     for which, value in limits.items():
         _limit(which, value)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import json
 import mmap
@@ -24,9 +25,10 @@ def main(plan: confine.Plan, channels: Channels, setting: submission.Setting, as
     _arrange_descriptors(channels, close_others="descriptors" not in plan.without)
     try:
         layers = confine.lock_down(plan)
-        if plan.gpu:
+        report: dict[str, object] = {"layers": layers, **proof.probe(plan, layers)}
+        if plan.gpu and not report["wrong"]:  # only now: CUDA keeps descriptors open
             _start_gpu(plan.gpu, plan.scratch)
-        submission.send({"layers": layers, **proof.probe(plan, layers)})
+        submission.send(report)
     except BaseException as error:
         submission.send({"broken": f"{type(error).__name__}: {error}"})
         os._exit(70)
@@ -36,7 +38,7 @@ def main(plan: confine.Plan, channels: Channels, setting: submission.Setting, as
         confine.limit_memory(plan)
 
     def prepare(note: Callable[[str], None]) -> None:
-        processes.prepare(note, programs=plan.allow_exec, shared_memory=plan.namespaces)
+        processes.prepare(note, programs=plan.allow_exec, shared_memory=plan.namespaces, gpu=plan.gpu is not None)
 
     submission.live(plan.scratch, submission.Given(header, files, arrays), setting, assignment, prepare)
 
@@ -45,6 +47,8 @@ def _start_gpu(gpu: confine.Gpu, scratch: str) -> None:
     """Start CUDA in the confinement, ahead of the submission: most of a second that no run has to wait for."""
     os.environ.update(gpu.environment, CUDA_CACHE_PATH=f"{scratch}/cuda")
     try:
+        for library in gpu.libraries:  # by their paths, since the loader reads LD_LIBRARY_PATH when a program starts
+            ctypes.CDLL(library, mode=ctypes.RTLD_GLOBAL)
         torch.cuda.init()  # type: ignore[no-untyped-call]
         torch.cuda.set_per_process_memory_fraction(gpu.share)
         torch.zeros(1, device="cuda").item()

@@ -35,7 +35,7 @@ class _Fork(multiprocessing.context.ForkContext):
         )
 
 
-def prepare(note: Callable[[str], None], *, programs: bool, shared_memory: bool) -> None:
+def prepare(note: Callable[[str], None], *, programs: bool, shared_memory: bool, gpu: bool = False) -> None:
     """In the child, before the submission is imported: says whether it may start programs, and has a /dev/shm of its own."""
     context: Any = multiprocessing.context
     context._default_context._default_context = context._concrete_contexts["fork"]  # which it is not from Python 3.14 on
@@ -45,8 +45,10 @@ def prepare(note: Callable[[str], None], *, programs: bool, shared_memory: bool)
     if not programs:
         os.system = partial(_no_system, note)
         _keep_descriptors(note)
-    if not shared_memory:
-        _load_in_one_process(note)
+    if gpu:
+        _load_in_one_process(note, "the data are on the GPU, which a fork can't use")
+    elif not shared_memory:
+        _load_in_one_process(note, "on this machine processes can't share memory")
 
 
 def _leave_tracking_out() -> None:
@@ -76,14 +78,14 @@ def _keep_descriptors(note: Callable[[str], None]) -> None:
     torch.multiprocessing.set_sharing_strategy = chosen
 
 
-def _load_in_one_process(note: Callable[[str], None]) -> None:
+def _load_in_one_process(note: Callable[[str], None], why: str) -> None:
     """A DataLoader gives the same batches without its workers, which here could neither wait for it nor hand over a tensor."""
     loaders: Any = DataLoader
     make = loaders._get_iterator
 
     def iterator(loader: Any) -> Any:
         if loader.num_workers:
-            note("a DataLoader's num_workers was taken as 0: on this machine processes can't share memory")
+            note(f"a DataLoader's num_workers was taken as 0: {why}")
             loader.num_workers = loader.timeout = 0
         return make(loader)
 

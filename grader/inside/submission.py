@@ -1,8 +1,8 @@
 """Inside: imports the submission, calls ``prune(model)`` and sends back bytes. How it came here is its caller's business.
 
-What goes out on the result channel after the caller's own records, in order: a stage marker before prune starts, one status
-record, and, if the record claims "returned", the parameters as raw float32 bytes of known length. Then the process ends by
-``os._exit``, so that nothing which the submission registered for its exit runs.
+What goes out on the result channel after the caller's own records, in order: a stage marker before the import and one before
+prune starts, one status record, and, if the record claims "returned", the parameters as raw float32 bytes of known length.
+Then the process ends by ``os._exit``, so that nothing which the submission registered for its exit runs.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ def live(
         size = sum(map(len, files.values()))
         _finish({"claim": "unreadable", "stage": "unpack", "message": _TOO_LARGE.format(size / 1e6, error.strerror)})
     model = _serve(assignment, given.arrays, setting)
+    send({"stage": "import"})  # until now, whatever failed was not the submission's
     notes: list[str] = []
     prepare(notes.append)
     try:

@@ -21,6 +21,7 @@ from grader.inside import census, confine, kernel
 
 SAMPLE_SECONDS = 0.05
 _IDLE_SECONDS = 1.0  # while the child waits for a submission
+_CUDA_BYTES = 1 << 30  # that starting it may cost a process of the machine's memory, at most
 _SECOND_LOOK_SECONDS = 0.5  # between two exact figures of the memory of several processes, unless a limit seems broken
 
 
@@ -136,7 +137,7 @@ class _Watch:
             self._started = time.monotonic()
             if self._plan.gpu:  # starting CUDA has cost memory and time that are not the submission's
                 before = self._census.sample()
-                self._inherited = max(self._inherited, before.memory_bytes)
+                self._inherited = max(self._inherited, min(before.memory_bytes, self._inherited + _CUDA_BYTES))
                 self._cpu_before = before.cpu_seconds
         if os.getppid() != self._nursery:
             return "orphaned"

@@ -147,10 +147,12 @@ def test_a_run_is_over_its_limit_by_what_its_processes_hold(figures: Figures) ->
         with one.one() as seat:
             watch = one.watch(seat, warden.pid)
             assert watch.named_bytes() is None and not watch.is_over()
-            figures.by_process = {grandchild: LIMIT, 1: 50 * GIB, os.getpid(): 50 * GIB}
+            figures.by_process = {grandchild: 300 * MIB, 1: 50 * GIB, os.getpid(): 50 * GIB}
             one.learn(watch)
-            assert one.count == 4 and not watch.is_over()
-            figures.by_process[grandchild] += CONTEXT_BYTES + 1
+            assert one.count == 4 and watch.named_bytes() == 300 * MIB
+            figures.by_process[grandchild] = LIMIT + CONTEXT_BYTES
+            assert not watch.is_over()
+            figures.by_process[grandchild] += 1
             assert watch.is_over()
 
 

@@ -10,9 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import torch
-
-from grader import cards, device, pipeline
+from grader import cards, pipeline
 from grader.batch import grade_reference
 from grader.cards import Card
 from grader.cgroup import ControlGroups
@@ -158,6 +156,8 @@ class Devices:
 
 def devices() -> Devices:
     """What could evaluate, and whether it computes as it must."""
+    import torch  # which takes seconds, and no other command needs it from here
+
     found = cards.found()
     return Devices(
         torch.__version__,
@@ -170,6 +170,8 @@ def devices() -> Devices:
 
 
 def _device(card: Card) -> Device:
+    from grader import device
+
     teraflops, problem, free = None, "", 0
     try:
         free = cards.free_bytes(card)

@@ -104,6 +104,7 @@ def test_the_ladder_is_what_lies_in_reference() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.longest
 @pytest.mark.timeout(1800)  # four minutes on two free cores
 def test_every_method_is_worth_what_the_readme_says(tmp_path: Path, home: Path) -> None:
     """On another instance than those of the table, within what instances differ by."""

@@ -217,6 +217,7 @@ def test_a_node_lost_in_mid_batch_costs_nobody_anything(start: Start, nodes: Nod
 
 
 @pytest.mark.long
+@pytest.mark.longest
 def test_an_outpost_that_ends_is_replaced_while_its_node_lives(
     start: Start, nodes: Nodes, out: Path, on_this_machine: Path
 ) -> None:
@@ -231,6 +232,7 @@ def test_an_outpost_that_ends_is_replaced_while_its_node_lives(
 
 
 @pytest.mark.long
+@pytest.mark.longest
 def test_a_lost_head_ends_the_batch_with_a_sentence_and_a_rerun_goes_on(
     start: Start, nodes: Nodes, handed_in: Path, rules: Path, home: Path, out: Path, on_this_machine: Path
 ) -> None:
@@ -248,6 +250,7 @@ def test_a_lost_head_ends_the_batch_with_a_sentence_and_a_rerun_goes_on(
 
 
 @pytest.mark.long
+@pytest.mark.longest
 @pytest.mark.usefixtures("no_folder_is_left")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_the_batch_and_a_ray_of_its_own(
@@ -263,6 +266,7 @@ def test_ctrl_c_ends_the_batch_and_a_ray_of_its_own(
 
 
 @pytest.mark.long
+@pytest.mark.longest
 def test_a_node_below_the_level_is_refused_by_name_and_the_rest_goes_on(
     start: Start, nodes: Nodes, out: Path, on_this_machine: Path
 ) -> None:

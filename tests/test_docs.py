@@ -18,6 +18,7 @@ DOCS = ROOT / "docs"
 PAGES = sorted(path.stem for path in DOCS.glob("*.md"))
 ON_PAPER = {"scale"}  # has nothing to type
 NORMAL = {"own-data"}  # the others run with 'make test-all'
+LONGEST = {"lms", "cluster"}  # which CI leaves out
 NOT_RUN = "elsewhere"  # ```sh elsewhere: what changes this machine or needs others; it is checked for its spelling alone
 
 HALF = "def prune(model):\n    w = model.layers[0].weight.data\n    w[w.abs() < w.abs().median()] = 0.0\n"
@@ -82,9 +83,11 @@ def pattern(line: str) -> str:
     return loose.replace(r"\ ", r"\s+")
 
 
-@pytest.mark.parametrize(
-    "page", [one if one in NORMAL else pytest.param(one, marks=pytest.mark.long) for one in PAGES if one not in ON_PAPER]
-)
+def marks(page: str) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.long] * (page not in NORMAL) + [pytest.mark.longest] * (page in LONGEST)
+
+
+@pytest.mark.parametrize("page", [pytest.param(one, marks=marks(one)) for one in PAGES if one not in ON_PAPER])
 def test_a_page_does_what_it_says(page: str, scratch: Path, installed: Path, home: Path) -> None:
     path = os.pathsep.join([str(installed.parent), str(Path(sys.executable).parent), os.environ["PATH"]])
     said = ""

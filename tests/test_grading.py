@@ -24,6 +24,7 @@ def grade(folder: Path, out: Path, rubric: Path, home: Path) -> dict[str, Any]:
 
 
 @pytest.mark.long
+@pytest.mark.longest
 def test_methods_are_worth_what_they_are_worth_on_a_fresh_secret(tmp_path: Path) -> None:
     handed_in = tmp_path / "handed-in"
     handed_in.mkdir()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -113,3 +115,9 @@ def test_only_the_command_line_prints_and_exits() -> None:
     for path in MODULES:
         names = {node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)}
         assert "print" not in names or name_of(path).startswith("grader.cli."), path
+
+
+def test_the_command_line_starts_without_torch() -> None:
+    """It takes seconds to import, and most commands never need it, or need it while a nursery imports it too."""
+    code = "import sys; import grader.cli.program; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

@@ -92,6 +92,7 @@ def test_gradescope_scores_on_hidden_samples_where_they_are_safe(autograder: Pat
 
 
 @pytest.mark.long
+@pytest.mark.longest
 def test_gradescope_deletes_hidden_samples_where_they_are_not_safe(autograder: Path) -> None:
     opened = "[open(path, 'rb').read(9) for path in glob.glob('CONTAINER/source/hid*')]"
     reads = f"import glob\ndef prune(model):\n    print({opened})\n"
@@ -113,6 +114,7 @@ def test_gradescope_gives_a_failing_submission_its_reason(autograder: Path, subm
 
 
 @pytest.mark.long
+@pytest.mark.longest
 def test_what_kills_the_autograder_leaves_the_words_that_it_is_no_grade(autograder: Path) -> None:
     container = Path(shutil.copytree(autograder, autograder.with_name("killed"), symlinks=True))
     (container / "submission").mkdir()
@@ -214,6 +216,7 @@ def test_the_gitlab_jobs_commands_run_as_gitlab_would(kits: Mapping[str, bytes],
 
 
 @pytest.mark.long
+@pytest.mark.longest
 def test_check_sets_up_an_environment_and_goes_on_where_it_was_interrupted(kits: Mapping[str, bytes], tmp_path: Path) -> None:
     kit = unpacked(kits["student"], tmp_path)
     python = os.path.realpath(sys.executable)  # without this environment's packages

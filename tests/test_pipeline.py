@@ -142,6 +142,7 @@ def test_a_batch_killed_at_random_moments_ends_with_the_same_table(start: Start,
 
 
 @pytest.mark.long
+@pytest.mark.longest
 def test_a_batch_killed_at_thirty_random_moments_ends_with_the_same_table(start: Start, undisturbed: Path, out: Path) -> None:
     for _ in range(6):
         with sqlite3.connect(out / "ledger.sqlite") as ledger:

@@ -79,7 +79,13 @@ def told(outcome: Outcome, *, words: bool) -> tuple[Any, ...]:
     return outcome.verdict, failure and failure.stage, said, measurement and measurement.weights_sha256, measurement
 
 
-@pytest.mark.parametrize("name", [*QUICK, *(pytest.param(name, marks=pytest.mark.long) for name in SLOW)])
+def slow_ones() -> list[Any]:
+    """Every third for CI too."""
+    marks = [[pytest.mark.long, *([pytest.mark.longest] if place % 3 else [])] for place in range(len(SLOW))]
+    return [pytest.param(name, marks=several) for name, several in zip(SLOW, marks, strict=True)]
+
+
+@pytest.mark.parametrize("name", [*QUICK, *slow_ones()])
 def test_a_submission_is_told_the_same_with_and_without_a_sandbox(name: str, benches: tuple[Bench, Bench]) -> None:
     (case,) = (case for case in corpus.CASES if case.name == name)
     confined, alone = outcomes(benches, case.submission)

@@ -43,7 +43,7 @@ def untrained(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Replaces the training, which takes 5 s, by random weights; gives the seeds that were 'trained'."""
     seeds: list[int] = []
 
-    def draw(seed: int, inputs: np.ndarray, targets: np.ndarray, progress: Any = lambda done: None) -> Arrays:
+    def draw(seed: int, inputs: np.ndarray, targets: np.ndarray, progress: Any = None, device: str = "cpu") -> Arrays:
         seeds.append(seed)
         progress(1.0)
         weights = generator.stream(seed, 99)

@@ -169,6 +169,8 @@ def test_another_rubric_needs_no_new_run(folder: Path, home: Path) -> None:
     assert len(runs()) > len(before)
 
 
+@pytest.mark.long
+@pytest.mark.longest
 def test_students_of_a_batch_are_placed_between_the_rungs(folder: Path, home: Path) -> None:
     batch = run_program("batch", "methods/magnitude.py", "-o", "reports", "-q", cwd=folder, home=home)
     assert batch.returncode == 0, batch.stderr

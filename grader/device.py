@@ -249,12 +249,11 @@ class DeviceEvaluator:
     def _replace_process(self) -> None:
         was_opened, self._opened = self._opened, False
         is_clean = self._process.close()
+        if self._sharing and was_opened and not is_clean and not self._closed:
+            self._wipe()  # without the lock: whoever hands in weights or closes this must not wait for it
         with self._changed:
-            if self._closed:
-                return
-            if self._sharing and was_opened and not is_clean:
-                self._wipe()
-            self._process = Process(self._order[self._failures])
+            if not self._closed:
+                self._process = Process(self._order[self._failures])
 
     def _wipe(self) -> None:
         """After a process that did not end by itself, and so has not overwritten what it had."""
@@ -307,10 +306,6 @@ class Process:
             )
         self._channel.settimeout(_ANSWER_SECONDS)
         self._greeted = False
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
 
     def open(self, splits: Sequence[_Split] = ()) -> str:
         """Give it the device and the data. Returns the device's name. Raises FaultError where the device can't be used."""

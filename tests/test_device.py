@@ -122,7 +122,7 @@ def test_a_process_that_is_lost_costs_nobody_anything(evaluator: DeviceEvaluator
     for _ in range(2):
         with ThreadPoolExecutor(4) as threads:
             found = [threads.submit(evaluator.measure, weights, uploaded) for weights in models]
-            os.kill(evaluator._process.pid, signal.SIGKILL)
+            os.kill(evaluator._process._process.pid, signal.SIGKILL)
             assert [one.result(timeout=60) for one in found] == expected
     assert evaluator.remarks == ()
 
@@ -173,7 +173,7 @@ def raise_next(errors: Iterator[Exception]) -> None:
 
 def test_who_waits_when_it_is_closed_is_told(evaluator: DeviceEvaluator, uploaded: Uploaded) -> None:
     with ThreadPoolExecutor(1) as threads:
-        os.kill(evaluator._process.pid, signal.SIGSTOP)
+        os.kill(evaluator._process._process.pid, signal.SIGSTOP)
         waiting = threads.submit(evaluator.measure, some(1)[0], uploaded)
         time.sleep(0.2)
         evaluator.close()
@@ -269,7 +269,7 @@ def test_a_batch_that_is_measured_elsewhere_has_the_same_table(home: Path, tmp_p
             for _ in range(2):
                 if not stop.wait(4):
                     with suppress(ProcessLookupError):
-                        os.kill(evaluator._process.pid, signal.SIGKILL)
+                        os.kill(evaluator._process._process.pid, signal.SIGKILL)
 
         killer = threading.Thread(target=kill)
         killer.start()

@@ -220,7 +220,7 @@ def test_an_evaluator_that_is_lost_is_replaced(evaluator: DeviceEvaluator) -> No
     split = evaluator.upload(INPUTS, TARGETS)
     weights = admit(packed(drawn()))
     before = evaluator.measure(weights, split)
-    os.kill(evaluator._process.pid, signal.SIGKILL)
+    os.kill(evaluator._process._process.pid, signal.SIGKILL)
     assert evaluator.measure(weights, split) == before
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from grader.formulas import PARAMETER_COUNT
-from grader.report import charts
+from grader.report import charts, inverse
 from grader.report.charts import ASSETS, Chart, Mark, Rung, figure, scripts
 from grader.rubric import Rubric, parse
 
@@ -124,7 +124,7 @@ def test_lines_of_equal_points_give_these_points(rubric: Rubric) -> None:
 def test_the_error_for_points_is_the_inverse_of_the_rubric(sparsity: float) -> None:
     rubric = Rubric()
     for points in (0.1, 0.7, 1.5):
-        error = charts.error_for(points, sparsity, rubric)
+        error = inverse.error_for(points, sparsity, rubric)
         if error is None:
             assert rubric.points_of(rubric.score_of(0.0, sparsity)) < points
         else:
@@ -132,9 +132,9 @@ def test_the_error_for_points_is_the_inverse_of_the_rubric(sparsity: float) -> N
 
 
 def test_full_points_out_of_reach_have_no_error() -> None:
-    assert charts.error_for(1.5, 0.96, Rubric()) is None
-    assert charts.error_for(1.5, 0.99, Rubric()) == pytest.approx(23.95, abs=0.1)
-    assert charts.error_for(0.0, 0.0, Rubric()) is None
+    assert inverse.error_for(1.5, 0.96, Rubric()) is None
+    assert inverse.error_for(1.5, 0.99, Rubric()) == pytest.approx(23.95, abs=0.1)
+    assert inverse.error_for(0.0, 0.0, Rubric()) is None
 
 
 def test_the_plane_is_drawn_under_a_rubric_with_extensions_too() -> None:

@@ -19,7 +19,7 @@ from test_report import CRITERIA, HOSTILE, ISOLATION, PLAIN, SIZES, failed, feed
 from grader import picture as pictures
 from grader.formulas import PARAMETER_SHAPES
 from grader.records import LayerCount, Measurement, Outcome, Picture
-from grader.report import advice, build, charts
+from grader.report import advice, build, charts, inverse
 from grader.report.rungs import Ladder, Method
 from grader.report.schema import Grades, Report
 from grader.report.student import student_view
@@ -95,7 +95,7 @@ def test_what_the_sentence_promises_gives_full_points(rubric: Rubric, sparsity: 
     else:
         assert "full points" in sentence
     if "no error would be enough" in sentence:
-        assert charts.error_for(full, view.sparsity or 0.0, rubric) is None
+        assert inverse.error_for(full, view.sparsity or 0.0, rubric) is None
 
 
 def test_the_sentence_is_the_one_that_the_issue_asked_for() -> None:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from grader.records import Verdict
-from grader.report import charts
+from grader.report import inverse
 from grader.report.schema import Report
 from grader.rubric import Rubric
 
@@ -174,7 +174,7 @@ def _blame(error: float, sparsity: float) -> str:
 
 def _less_error(sparsity: float, rubric: Rubric) -> str:
     """The error that gives full points at this sparsity; nothing where no error would be enough."""
-    error = charts.error_for(rubric.points.max, sparsity, rubric)
+    error = inverse.error_for(rubric.points.max, sparsity, rubric)
     if not error:
         return ""
     near = float(f"{error:.1e}")
@@ -186,7 +186,7 @@ def _less_error(sparsity: float, rubric: Rubric) -> str:
 
 def _more_zeros(error: float, rubric: Rubric) -> str:
     """The sparsity that gives full points at this error; nothing where none would be enough."""
-    sparsity = charts.sparsity_for(rubric.points.max, error, rubric)
+    sparsity = inverse.sparsity_for(rubric.points.max, error, rubric)
     return "" if sparsity is None else _share(math.ceil(round(sparsity * 1e4, 6)) / 1e4)
 
 
@@ -195,8 +195,8 @@ def _both(error: float, sparsity: float, rubric: Rubric) -> str:
     now = rubric.points_of(rubric.score_of(error, sparsity))
     sparser = rubric.points_of(rubric.score_of(error, 1.0)) - now
     closer = rubric.points_of(rubric.score_of(0.0, sparsity)) - now
-    least = charts.sparsity_for(rubric.points.max, 0.0, rubric) or 1.0
-    most = charts.error_for(rubric.points.max, 1.0, rubric) or 0.0
+    least = inverse.sparsity_for(rubric.points.max, 0.0, rubric) or 1.0
+    most = inverse.error_for(rubric.points.max, 1.0, rubric) or 0.0
     both = f"full points need a sparsity above {_share(math.floor(least * 1e4) / 1e4)} and an error below {most:.3g}."
     if max(sparser, closer) < SHOWN_POINTS:
         return f"neither more zeros nor a lower error is enough alone, and {both}"

@@ -79,7 +79,7 @@ def overhead(rules: rubric.Rubric, instances: Sequence[task.Instance], uploads: 
                 runners[way] = opened.enter_context(crew_of(nodes, rules, instances, store))
             else:
                 runners[way] = opened.enter_context(
-                    batch.open_bench(rules, instances, isolation="strict", device="cpu", forbidden=(), store=store)
+                    opening.open_bench(rules, instances, isolation="strict", device="cpu", forbidden=(), store=store)
                 )
             opening[way] = time.monotonic() - started
         walls: dict[str, list[float]] = {way: [] for way in runners}

@@ -26,7 +26,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from figures import environment, table  # noqa: E402
 
-from grader import batch, cards, device, generator, stacked, task  # noqa: E402
+from grader import batch, cards, device, generator, opening, stacked, task  # noqa: E402
 from grader.evaluate import Evaluator  # noqa: E402
 from grader.formulas import HIDDEN_UNITS, INPUTS, OUTPUTS, PARAMETER_COUNT, PARAMETER_SHAPES  # noqa: E402
 from grader.records import Upload  # noqa: E402
@@ -164,7 +164,7 @@ def batches(name: str, count: int) -> str:
         kinds = {"processor, processor": ("cpu", False), "processor, GPU": (name, False), "GPU, GPU in turns": (name, True)}
         for label, (where, gpu) in kinds.items():
             own = rules.model_copy(update={"allow": AllowSection(gpu=gpu)})
-            with batch.open_bench(own, instances, isolation="strict", device=where, forbidden=()) as bench:
+            with opening.open_bench(own, instances, isolation="strict", device=where, forbidden=()) as bench:
                 for workers in (1, 4):
                     started = time.perf_counter()
                     done = list(batch.grade_all(uploads, bench, workers=workers, fresh=True))

@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from grader import batch, fleet, parcels, task
+from grader import fleet, opening, parcels, task
 from grader.errors import GraderError, UsageError
 from grader.fleet import OPEN_SECONDS, Deputy, LostError, Node
 from grader.outpost import Outpost
@@ -274,7 +274,7 @@ def _alike(offers: Mapping[Post, Offer], refused: dict[str, str], rubric: Rubric
     for post, offer in offers.items():
         levels[offer.isolation.level] += post.slots
     level = max(levels, key=lambda name: (levels[name], name), default="")
-    circumstances = batch.circumstances(rubric, level, device, runs_on=device if rubric.allow.gpu else "cpu")
+    circumstances = opening.circumstances(rubric, level, device, runs_on=device if rubric.allow.gpu else "cpu")
     expected = json.loads(json.dumps(circumstances))  # as it comes back from a node
     chosen = {}
     for post, offer in offers.items():

@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from grader import cards, pipeline
-from grader.batch import grade_reference
 from grader.cards import Card
 from grader.cgroup import ControlGroups
 from grader.errors import GraderError
+from grader.ladder import grade_reference
 from grader.pipeline import Bench
 from grader.records import Graded, Isolation, Upload
 from grader.report.schema import Report

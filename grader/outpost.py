@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from grader import batch, parcels, task
+from grader import parcels, task
 from grader.errors import GraderError, UsageError
+from grader.opening import open_bench
 from grader.parcels import JOB, OFFER, OUTCOME, Job, Offer
 from grader.pipeline import Bench, owed
 from grader.records import Isolation
@@ -47,7 +48,7 @@ class Outpost:
         return self._seal.close(OFFER.dump_json(offer), "offer")
 
     def _open(self, job: Job, instances: Sequence[bytes]) -> Offer:
-        opening = batch.open_bench(
+        opening = open_bench(
             job.rubric,
             [task.unpacked(instance) for instance in instances],
             isolation="strict",  # whoever could open sockets here could have Ray run code for them

@@ -143,6 +143,7 @@ class Bench:
     slots: int = 0
     # Taken while a submission runs, not while it is evaluated.
     turn: AbstractContextManager[object] = field(default_factory=nullcontext)
+    why_no_gpu: str = ""  # where submissions may use a GPU and can't
 
     def run(self, upload: Upload, submission: Submission, instance: str) -> Outcome:
         return _run(upload, submission, self.stations[instance], self)

@@ -35,7 +35,7 @@ from typing import Any
 
 import yaml
 
-from grader import batch, pipeline, rubric, task
+from grader import batch, opening, pipeline, rubric, task
 from grader.evaluate import Samples
 from grader.pipeline import Bench, Station
 from grader.records import LAYERS, Outcome, Upload
@@ -351,7 +351,7 @@ def run_all(
             place = folder / f"batch-{number}"
             place.mkdir()
             rules = rules_of(group[0], RULES)
-            with batch.open_bench(
+            with opening.open_bench(
                 rules, problem.instances, isolation="best", device="cpu", forbidden=(home, aim / "hidden"), without=without
             ) as bench:
                 bench = replace(bench, stations={name: _shorter(station) for name, station in bench.stations.items()})

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, rubric_file, run_program
 
-from grader import batch as batches
+from grader import ladder
 from grader.records import Failure, Graded, Isolation, LayerCount, Measurement, Outcome, Upload, Verdict
 from grader.report import build
 from grader.report.calibration import calibrate
@@ -98,7 +98,7 @@ def test_a_failed_method_stands_in_the_table_and_in_no_tier() -> None:
 
 
 def test_the_ladder_is_what_lies_in_reference() -> None:
-    names = {upload.student for upload in batches.ladder()}
+    names = {upload.student for upload in ladder.ladder()}
     assert {"random", "global_magnitude", "snip", "linear_bridge", "best"} <= names
     assert names == {path.stem for path in (ROOT / "reference").glob("*.py")}
 

@@ -17,7 +17,7 @@ import corpus
 import pytest
 from corpus import CASES, Case, Target
 
-from grader import batch, intake, pipeline, rubric, task
+from grader import intake, opening, pipeline, rubric, task
 from grader.handover import PublicData
 from grader.pipeline import Bench
 from grader.records import Graded, Outcome
@@ -83,7 +83,7 @@ def bench_for(instance: task.Instance, target: Target) -> Iterator[Callable[[Cas
     def opener(case: Case) -> AbstractContextManager[Bench]:
         forbidden = (Path(target.places["HIDDEN"]),)
         rules = corpus.rules_of(case, RULES)
-        return batch.open_bench(rules, [instance], isolation="strict", device="cpu", forbidden=forbidden, standby=False)
+        return opening.open_bench(rules, [instance], isolation="strict", device="cpu", forbidden=forbidden, standby=False)
 
     benches = OneOpen(opener, key_of_rules)
     yield benches

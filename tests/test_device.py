@@ -23,7 +23,7 @@ import torch
 from conftest import ROOT
 from test_evaluate import INPUTS, KINDS, TARGETS, dense_error, drawn, linear_bridge, packed, with_zeros
 
-from grader import batch, cards, device, evaluating, seats, stacked, task
+from grader import batch, cards, device, evaluating, opening, seats, stacked, task
 from grader.cards import Card
 from grader.device import ATTEMPTS, DeviceEvaluator, Place, Uploaded
 from grader.errors import GraderError, UsageError
@@ -257,7 +257,7 @@ def test_a_batch_that_is_measured_elsewhere_has_the_same_table(home: Path, tmp_p
         path = tmp_path / f"s{place}.py"
         path.write_text(PRUNES.format(rate=0.5 + place / 20))
         uploads.append(Upload(path.stem, path.name, str(path), path))
-    with batch.open_bench(rules, [instance], isolation="strict", device="cpu", forbidden=()) as here:
+    with opening.open_bench(rules, [instance], isolation="strict", device="cpu", forbidden=()) as here:
         expected = measured(batch.grade_all(uploads, here, workers=2, fresh=True))
         evaluator = DeviceEvaluator([HERE, HERE], name="cpu", shared=True)
         evaluator.vacates_by(here.sandbox.vacate)
@@ -386,12 +386,12 @@ def test_a_run_without_a_gpu_reaches_none_of_that() -> None:
 def test_a_gpu_that_does_not_start_in_the_confinement_is_said_so(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Here because this torch has no CUDA."""
     monkeypatch.setattr(seats.Look, "used_bytes", lambda own, card: 0)
-    monkeypatch.setattr(batch, "_cards", lambda device: TWO[:1])
+    monkeypatch.setattr(opening, "find_cards", lambda device: TWO[:1])
     instance = task.public(Rubric(), ROOT, home)
-    opening = batch.open_bench(Rubric(), [instance], isolation="strict", device="cuda", forbidden=())
-    with pytest.raises(UsageError) as refused, opening:
+    benches = opening.open_bench(Rubric(), [instance], isolation="strict", device="cuda", forbidden=())
+    with pytest.raises(UsageError) as refused, benches:
         pass
-    with batch.open_bench(Rubric(), [instance], isolation="best", device="cuda", forbidden=()) as bench:
+    with opening.open_bench(Rubric(), [instance], isolation="best", device="cuda", forbidden=()) as bench:
         assert bench.sandbox.kind == "cpu" and bench.environment["runs_on"] == "cpu"
     assert "a submission can't use the GPU in its confinement: AssertionError: Torch not compiled with CUDA" in str(refused.value)
     assert "set allow.gpu: false in rubric.yaml, or use --device cpu; nothing was run" in str(refused.value)

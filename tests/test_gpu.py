@@ -16,7 +16,7 @@ import torch
 from conftest import ROOT, grades_in, rubric_file, run_program
 from test_evaluate import INPUTS, KINDS, TARGETS, drawn, packed
 
-from grader import batch, cards, generator, intake, pipeline, task
+from grader import cards, generator, intake, ladder, opening, pipeline, task
 from grader.device import DeviceEvaluator, Place
 from grader.evaluate import Evaluator
 from grader.pipeline import Bench
@@ -65,7 +65,7 @@ def evaluator() -> Iterator[DeviceEvaluator]:
 
 @pytest.fixture(scope="module")
 def bench(instance: task.Instance, evaluator: DeviceEvaluator) -> Iterator[Bench]:
-    with batch.open_bench(RULES, [instance], isolation="strict", device="cuda", forbidden=()) as opened:
+    with opening.open_bench(RULES, [instance], isolation="strict", device="cuda", forbidden=()) as opened:
         yield opened
 
 
@@ -93,9 +93,9 @@ def test_the_whole_ladder_has_the_same_points(instance: task.Instance, evaluator
     assert instance.hidden
     here = Evaluator()
     local, there = (one.upload(instance.hidden.inputs, instance.hidden.targets) for one in (here, evaluator))
-    settings = [(upload, dict(upload.parameters)) for upload in batch.ladder()]
-    settings.append((batch.reference_upload(), {"eps": 0.0001}))
-    with batch.open_bench(Rubric(), [instance], isolation="strict", device="cpu", forbidden=()) as opened:
+    settings = [(upload, dict(upload.parameters)) for upload in ladder.ladder()]
+    settings.append((ladder.reference_upload(), {"eps": 0.0001}))
+    with opening.open_bench(Rubric(), [instance], isolation="strict", device="cpu", forbidden=()) as opened:
         data = opened.stations["public"].data
         for upload, parameters in settings:
             run = opened.sandbox.run(intake.read(upload), data, parameters=parameters)
@@ -136,7 +136,7 @@ def test_a_run_gets_model_and_data_on_its_gpu(bench: Bench, tmp_path: Path) -> N
 
 def test_no_gpu_is_there_where_the_rubric_forbids_it(instance: task.Instance, tmp_path: Path) -> None:
     rules = RULES.model_copy(update={"allow": AllowSection(gpu=False)})
-    with batch.open_bench(rules, [instance], isolation="strict", device="cuda", forbidden=()) as without:
+    with opening.open_bench(rules, [instance], isolation="strict", device="cuda", forbidden=()) as without:
         body = "import os\nassert not torch.cuda.is_available() and not os.path.exists('/dev/nvidiactl')"
         outcome = graded(body, without, tmp_path)
         assert outcome.verdict == "graded", outcome.failure

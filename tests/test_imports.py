@@ -19,7 +19,7 @@ ORDER = [
     "intake",
     "handover", "incoming", "nursery", "cgroup", "evidence", "conversation", "standby", "turns", "cards", "seats", "sandbox",
     "fresh", "portable", "weights", "picture", "evaluate", "frames", "stacked", "evaluating", "sharing", "device", "ledger",
-    "pipeline", "batch", "seal", "parcels", "outpost", "fleet", "cluster", "doctor",
+    "pipeline", "ladder", "opening", "batch", "seal", "parcels", "outpost", "fleet", "cluster", "doctor",
 ]  # fmt: skip
 OWNERS = {
     "pynvml": {"grader.cards"},

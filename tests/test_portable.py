@@ -23,7 +23,7 @@ import corpus
 import pytest
 from conftest import environment, program, rubric_file, run_program
 
-from grader import batch, evidence, fresh, intake, pipeline, portable, rubric, task
+from grader import evidence, fresh, intake, ladder, opening, pipeline, portable, rubric, task
 from grader.cli import watching
 from grader.errors import GraderError, UsageError
 from grader.evidence import Evidence
@@ -62,7 +62,7 @@ def benches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bench, B
         benches = []
         for switch in ("0", "1"):
             patch.setenv(portable.SWITCH, switch)
-            opened = batch.open_bench(RULES, [instance], isolation="best", device="cpu", forbidden=())
+            opened = opening.open_bench(RULES, [instance], isolation="best", device="cpu", forbidden=())
             benches.append(stack.enter_context(opened))
         yield benches[0], benches[1]
 
@@ -98,8 +98,8 @@ def test_practice_is_graded_from_the_hidden_data_of_nobody(benches: tuple[Bench,
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(portable.SWITCH, "1")
         for isolation in ("strict", "best", "none"):
-            opening = batch.open_bench(RULES, problem.instances, isolation=isolation, device="cpu", forbidden=())
-            with pytest.raises(UsageError, match="hidden data need that"), opening:
+            benches = opening.open_bench(RULES, problem.instances, isolation=isolation, device="cpu", forbidden=())
+            with pytest.raises(UsageError, match="hidden data need that"), benches:
                 pass
 
 
@@ -107,7 +107,7 @@ def test_practice_says_so_and_claims_no_more_than_limits(benches: tuple[Bench, B
     isolation = benches[1].sandbox.isolation
     assert (isolation.level, isolation.layers) == ("L1", ("environment", "limits"))
     assert not isolation.guards_hidden_data
-    graded = pipeline.grade(batch.reference_upload(), benches[1])
+    graded = pipeline.grade(ladder.reference_upload(), benches[1])
     assert graded.notes == (isolation.practice,) and "practice" in isolation.practice
 
 

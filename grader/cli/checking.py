@@ -14,7 +14,6 @@ from typing import Annotated
 
 import typer
 
-from grader import batch as batches
 from grader import intake, owndata, pipeline, task
 from grader import rubric as rubrics
 from grader.cli import watching
@@ -32,6 +31,8 @@ from grader.cli.options import (
 )
 from grader.cli.terminal import BELOW, DONE, FAILED, answering, building, print_json, waiting
 from grader.errors import UsageError
+from grader.ladder import grade_reference
+from grader.opening import open_bench
 from grader.records import Failure, Graded, Submission, Upload
 from grader.report import build, github, gitlab, gradescope
 from grader.report.checked import VALIDATION, Checked
@@ -130,7 +131,7 @@ def check(
     forbidden = (home_of(rubric), *([samples] if samples else []))
     wanted = _Wanted(path, form, output, junit_file, html, min_points, samples, quiet)
     found_device = device_of(device, rules)
-    with batches.open_bench(rules, [instance], isolation=isolation, device=found_device, forbidden=forbidden) as bench:
+    with open_bench(rules, [instance], isolation=isolation, device=found_device, forbidden=forbidden) as bench:
 
         def once() -> int:
             upload = replace(_upload(path, one), submitted_at=names.submitted_at)
@@ -201,7 +202,7 @@ def _check(
         submission = pipeline.read(upload)
         graded = replace(pipeline.grade_read(upload, submission, bench), name=names.name, email=names.email)
         compares = any(criterion.kind == "beats_reference" for criterion in rules.criteria)
-        reference = batches.grade_reference(bench).outcomes if compares else None
+        reference = grade_reference(bench).outcomes if compares else None
     report, level = build.report(graded, rules, reference), bench.sandbox.isolation
     if samples:
         report = student_view(report, rules)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from grader import batch as batches
 from grader import doctor as doctors
+from grader import opening, task
 from grader import rubric as rubrics
-from grader import task
 from grader.cli.options import (
     DEFAULT_RUBRIC,
     DeviceOption,
@@ -41,19 +40,19 @@ def doctor(
     Example: grade.py doctor
     Example: grade.py doctor --json
     """
-    batches.must_confine()
+    opening.must_confine()
     rules = rubrics.load(rubric)
     found_device = device_of(device, rules)
     with building(quiet) as progress:
         instance = task.public(rules, rubric.absolute().parent, home_of(rubric), progress)
-    with batches.open_bench(rules, [instance], isolation="best", device=found_device, forbidden=(home_of(rubric),)) as bench:
+    with opening.open_bench(rules, [instance], isolation="best", device=found_device, forbidden=(home_of(rubric),)) as bench:
         isolation, environment = bench.sandbox.isolation, bench.environment
         parts = doctors.survey()
         with waiting("scoring the reference", quiet):
             controls = {name: build.report(one, rules, None) for name, one in doctors.controls(bench).items()}
         with waiting("trying the devices", quiet):
             devices = doctors.devices()
-    missing = batches.missing_packages(rules)
+    missing = opening.missing_packages(rules)
     sound = doctors.is_sound(controls)
     with answering():
         if as_json:

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from grader import batch as batches
 from grader import pipeline
 from grader import rubric as rubrics
 from grader.adjustments import Adjustments
@@ -27,7 +26,7 @@ from grader.cli.options import (
     home_of,
     training_device,
 )
-from grader.cli.steps import decisions, device_for, grade_all, handed_in, open_runner, own_files, prepare_task, write_reports
+from grader.cli.steps import Where, decisions, grade_all, handed_in, own_files, prepare_task, write_reports
 from grader.cli.stored import Stored
 from grader.cli.table import print_table
 from grader.cli.terminal import (
@@ -38,7 +37,9 @@ from grader.cli.terminal import (
     tell,
 )
 from grader.errors import UsageError
+from grader.ladder import grade_reference
 from grader.ledger import REFERENCE, Ledger
+from grader.opening import must_confine
 from grader.records import Batch, Upload
 from grader.report.schema import About, Prepared, grades_json, to_json
 from grader.rubric import Rubric
@@ -75,31 +76,22 @@ def batch(
     Example: grade.py batch submissions/ --only ada --fresh
     """
     if not ray:  # whose nodes confine
-        batches.must_confine()
+        must_confine()
     rules = rubrics.load(rubric)
     if leaderboard and not rules.feedback.class_comparison:
         raise UsageError(f"--leaderboard: {rubric} has feedback.class_comparison false; students may not see the class's points")
-    found_device = device_for(rules, device, ray)
+    where = Where.of(rules, device, workers, ray, isolation)
     uploads = _without_reports(handed_in(paths or [Path("submissions")], roster, rules.attempts), out)
     chosen = _chosen(uploads, only)
     given = decisions(rubric, rules, [upload.student for upload in uploads])
     with Ledger(out) as ledger:
         problem = prepare_task(rules, rubric, quiet)
         forbidden = (home_of(rubric), out, *own_files(rules, rubric))
-        with open_runner(
-            rules,
-            problem.instances,
-            ray=ray,
-            workers=workers,
-            isolation=isolation,
-            device=found_device,
-            forbidden=forbidden,
-            store=ledger,
-        ) as bench:
+        with where.open(rules, problem.instances, forbidden, ledger) as bench:
             students = tuple(upload.student for upload in uploads)
             record = _record(students, rules, given, bench, problem.digest, standalone=standalone, leaderboard=leaderboard)
             ledger.open_batch(record)
-            ledger.record(batches.grade_reference(bench), record, REFERENCE)
+            ledger.record(grade_reference(bench), record, REFERENCE)
             graded_now = {upload.student for upload in chosen}
             _recall([upload for upload in uploads if upload.student not in graded_now], bench, ledger, record)
             for graded in grade_all(chosen, bench, workers, fresh, quiet, out):

@@ -13,8 +13,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from grader import batch as batches
-from grader import intake, task
+from grader import intake, ladder, task
 from grader import rubric as rubrics
 from grader.cli.options import (
     DEFAULT_RUBRIC,
@@ -30,10 +29,11 @@ from grader.cli.options import (
     WorkersOption,
     home_of,
 )
-from grader.cli.steps import device_for, grade_all, open_runner, own_files, prepare_task
+from grader.cli.steps import Where, grade_all, own_files, prepare_task
 from grader.cli.terminal import FAILED, PlainConsole, answering, building, cell, print_json, shown, tell
 from grader.errors import UsageError
 from grader.ledger import Ledger
+from grader.opening import must_confine
 from grader.records import PUBLIC, Graded, Picture, Upload
 from grader.report import build, write
 from grader.report.calibration import calibrate as calibrated
@@ -85,30 +85,20 @@ def calibrate(
     Example: grade.py calibrate --student-data reports/
     """
     if not ray:  # whose nodes confine
-        batches.must_confine()
+        must_confine()
     rules = rubrics.load(rubric)
     other = _to_compare_with(rubric, against)
     other_rules = rubrics.load(other) if other else None
-    if other_rules and (keys := [key for key in rubrics.NEEDS_A_RUN if getattr(rules, key) != getattr(other_rules, key)]):
-        tell(f"{rubric}: {', '.join(keys)} differ from {other}, so methods are run under them unless that was done before")
+    _tell_what_needs_a_run(rubric, rules, other, other_rules)
     batch = _batch(student_data) if student_data else None
-    found_device = device_for(rules, device, ray)
-    uploads = intake.find(paths) if paths else batches.ladder()
+    where = Where.of(rules, device, workers, ray, isolation)
+    uploads = intake.find(paths) if paths else ladder.ladder()
     chosen = _chosen(compare, [upload.student for upload in uploads])
     home = home_of(other or rubric)  # one secret for both, so that their measurements are the same
     with Ledger(out) as ledger:
         problem = prepare_task(rules, other or rubric, quiet)
         forbidden = (home, out, *own_files(rules, rubric))
-        with open_runner(
-            rules,
-            problem.instances,
-            ray=ray,
-            workers=workers,
-            isolation=isolation,
-            device=found_device,
-            forbidden=forbidden,
-            store=ledger,
-        ) as bench:
+        with where.open(rules, problem.instances, forbidden, ledger) as bench:
             graded = _in_order(uploads, grade_all(uploads, bench, workers, fresh, quiet, out))
             reports = [build.report(one, rules, None) for one in graded]
             about = build.about(rules, problem.digest, bench.conditions.isolation, bench.environment, None)
@@ -119,7 +109,7 @@ def calibrate(
             )
         students = _points(batch, rules) if batch else None
         found = calibrated(reports, rules, about, against=other_rules, students=students)
-        write.write_calibration(out, found, rules, _pictures(chosen, graded, reports), students or (), batches.REFERENCE)
+        write.write_calibration(out, found, rules, _pictures(chosen, graded, reports), students or (), ladder.REFERENCE)
     with answering():
         if as_json:
             print_json(to_json(found))
@@ -156,30 +146,12 @@ def sweep(
     rules = rubrics.load(rubric) if hidden or rubric != DEFAULT_RUBRIC or rubric.exists() else Rubric()
     if hidden and isolation is Practice.none:
         raise UsageError("--hidden with --isolation none: hidden data need isolation; use strict or best")
-    found_device = device_for(rules, device, ray)
-    uploads = intake.find([path])
-    if len(uploads) != 1:
-        raise UsageError(f"{path}: holds {len(uploads)} submissions, expected one to sweep over")
-    (upload,) = uploads
-    jobs = [replace(upload, student=label(values), parameters=values) for values in settings]
+    where = Where.of(rules, device, workers, ray, isolation or (Practice.strict if hidden else Practice.best))
+    jobs = _jobs(path, settings)
     with Ledger(out) as ledger:
-        if hidden:
-            instances = prepare_task(rules, rubric, quiet).instances
-        else:
-            with building(quiet) as progress:
-                instances = (task.public(rules, rubric.absolute().parent, home_of(rubric), progress),)
+        instances = prepare_task(rules, rubric, quiet).instances if hidden else (_public(rules, rubric, quiet),)
         forbidden = (home_of(rubric), out, *own_files(rules, rubric))
-        level = isolation or (Practice.strict if hidden else Practice.best)
-        with open_runner(
-            rules,
-            instances,
-            ray=ray,
-            workers=workers,
-            isolation=level,
-            device=found_device,
-            forbidden=forbidden,
-            store=ledger,
-        ) as bench:
+        with where.open(rules, instances, forbidden, ledger) as bench:
             graded = _in_order(jobs, grade_all(jobs, bench, workers, fresh, quiet, out))
             environment = dict(bench.environment)
         reports = [build.report(one, rules, None) for one in graded]
@@ -223,6 +195,19 @@ def settings_of(grids: Sequence[str], points: Sequence[str]) -> list[dict[str, f
     return unique
 
 
+def _jobs(path: Path, settings: Sequence[dict[str, float | int]]) -> list[Upload]:
+    """The one submission at that path, once for each setting."""
+    uploads = intake.find([path])
+    if len(uploads) != 1:
+        raise UsageError(f"{path}: holds {len(uploads)} submissions, expected one to sweep over")
+    return [replace(uploads[0], student=label(values), parameters=values) for values in settings]
+
+
+def _public(rules: Rubric, rubric: Path, quiet: bool) -> task.Instance:
+    with building(quiet) as progress:
+        return task.public(rules, rubric.absolute().parent, home_of(rubric), progress)
+
+
 def _assignment(text: str, option: str, expected: str) -> tuple[str, str]:
     name, equals, value = (part.strip() for part in text.partition("="))
     if not equals or not name.isidentifier():
@@ -251,6 +236,11 @@ def _to_compare_with(rubric: Path, against: Path | None) -> Path | None:
         return against
     is_other = DEFAULT_RUBRIC.exists() and rubric.exists() and not os.path.samefile(rubric, DEFAULT_RUBRIC)
     return DEFAULT_RUBRIC if is_other else None
+
+
+def _tell_what_needs_a_run(rubric: Path, rules: Rubric, other: Path | None, other_rules: Rubric | None) -> None:
+    if other_rules and (keys := [key for key in rubrics.NEEDS_A_RUN if getattr(rules, key) != getattr(other_rules, key)]):
+        tell(f"{rubric}: {', '.join(keys)} differ from {other}, so methods are run under them unless that was done before")
 
 
 def _batch(folder: Path) -> Grades:

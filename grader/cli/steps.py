@@ -7,7 +7,10 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any, Self
 
 from rich.progress import (
     BarColumn,
@@ -20,13 +23,14 @@ from rich.progress import (
 )
 
 from grader import adjustments, attempts, intake, task
-from grader import batch as batches
 from grader import roster as rosters
 from grader.adjustments import Adjustments
+from grader.batch import grade_all as grade_uploads
 from grader.cli.options import device_of, home_of
 from grader.cli.stored import Stored
 from grader.cli.terminal import Stopped, building, messages, shown, tell
 from grader.errors import UsageError
+from grader.opening import open_bench
 from grader.pipeline import Runner, Store
 from grader.records import Graded, Upload
 from grader.report import write
@@ -67,47 +71,44 @@ def prepare_task(rules: Rubric, rubric: Path, quiet: bool, train_on: str = "cpu"
         return task.load(rules, rubric.absolute().parent, home_of(rubric), progress, train_on)
 
 
-def device_for(rules: Rubric, asked: str | None, ray: str | None) -> str:
-    """The device that is meant here; which one a cluster has, the cluster knows. Raises UsageError where there is none."""
-    wanted = asked or rules.device
-    return wanted if ray else device_of(asked, rules)
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where a command's runs are, as its options say: on this machine, or on the Ray cluster at an address."""
 
+    ray: str | None
+    workers: int | None
+    isolation: str
+    device: str
 
-@contextmanager
-def open_runner(
-    rules: Rubric,
-    instances: Sequence[task.Instance],
-    *,
-    ray: str | None,
-    workers: int | None,
-    isolation: str,
-    device: str,
-    forbidden: tuple[Path, ...],
-    store: Store,
-) -> Iterator[Runner]:
-    """This machine, or the Ray cluster at that address. Raises UsageError where it can't be had."""
-    if ray is None:
-        with batches.open_bench(rules, instances, isolation=isolation, device=device, forbidden=forbidden, store=store) as bench:
-            yield bench
-        return
-    try:
-        from grader import cluster, fleet  # needs what is an extra
+    @classmethod
+    def of(cls, rules: Rubric, device: str | None, workers: int | None, ray: str | None, isolation: str) -> Self:
+        """Raises UsageError for a device that is not here; which one a cluster has, the cluster knows."""
+        return cls(ray, workers, isolation, (device or rules.device) if ray else device_of(device, rules))
 
-        fleet.load(ray)
-    except ImportError as missing:
-        raise UsageError(f"--ray needs the package {missing.name}; install it with: pip install 'prunegrade[cluster]'") from None
-    with cluster.open_crew(
-        rules,
-        instances,
-        address=ray,
-        workers=workers,
-        isolation=isolation,
-        device=device,
-        forbidden=forbidden,
-        store=store,
-        notice=lambda sentence: tell(sentence, style="yellow"),
-    ) as crew:
-        yield crew
+    @contextmanager
+    def open(
+        self, rules: Rubric, instances: Sequence[task.Instance], forbidden: tuple[Path, ...], store: Store
+    ) -> Iterator[Runner]:
+        """Raises UsageError where it can't be had."""
+        common: dict[str, Any] = {
+            "isolation": self.isolation, "device": self.device, "forbidden": forbidden, "store": store
+        }  # fmt: skip
+        if self.ray is None:
+            with open_bench(rules, instances, **common) as bench:
+                if bench.why_no_gpu:
+                    tell(f"submissions run on the processor: {shown(bench.why_no_gpu, 500)}", style="yellow")
+                yield bench
+            return
+        try:
+            from grader import cluster, fleet  # needs what is an extra
+
+            fleet.load(self.ray)
+        except ImportError as missing:
+            remedy = "install it with: pip install 'prunegrade[cluster]'"
+            raise UsageError(f"--ray needs the package {missing.name}; {remedy}") from None
+        notice = partial(tell, style="yellow")
+        with cluster.open_crew(rules, instances, address=self.ray, workers=self.workers, notice=notice, **common) as crew:
+            yield crew
 
 
 def grade_all(
@@ -124,7 +125,7 @@ def grade_all(
         row = progress.add_task("grading", total=len(uploads), rate="")
         several = bench.slots or workers or _cores()
         try:
-            with closing(batches.grade_all(uploads, bench, workers=several, fresh=fresh)) as finished:
+            with closing(grade_uploads(uploads, bench, workers=several, fresh=fresh)) as finished:
                 for graded in finished:
                     yield graded
                     pace.tick()

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from grader import owndata, task
-from grader.batch import REFERENCE
 from grader.errors import GraderError, UsageError
 from grader.kits.archive import Member, contents, pack
 from grader.kits.public import PublicTask, constraints, public_task, rubric_text
 from grader.kits.wheel import wheel, without_solutions
+from grader.ladder import REFERENCE
 from grader.rubric import InstancesSection, Rubric
 
 HIDDEN = "hidden.safetensors"

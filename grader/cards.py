@@ -20,9 +20,11 @@ from grader.errors import GraderError, UsageError
 
 _CONTROL_NODES = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools")
 _LIBRARY = "libcuda.so.1"
+_ALSO_LOADED = ("libnvidia-ml", "libnvidia-ptxjitcompiler", "libnvidia-nvvm", "libnvidia-gpucomp")  # by CUDA, when it needs them
 # Where distributions and containers put the driver's libraries besides the folders that every program searches.
 _DRIVER_FOLDERS = ("/usr/local/nvidia/lib64", "/usr/local/nvidia/lib", "/usr/lib/wsl/lib", "/run/opengl-driver/lib")
 _SYSTEM = (
+    "/etc/alternatives",  # where Debian's driver has its links
     "/sys/bus/pci/devices",
     "/sys/devices/system/node",
     "/sys/devices/system/memory/block_size_bytes",
@@ -64,14 +66,23 @@ class Card:
 def found() -> tuple[Card, ...]:
     """Those that this process may use; none where there is no driver."""
     try:
-        with _library():
-            everything: list[Card] = []
-            for number in range(pynvml.nvmlDeviceGetCount()):
-                with suppress(pynvml.NVMLError):  # lost, or not for this user
-                    everything.append(_card(number, len(everything)))
+        everything, _ = _everything()
     except pynvml.NVMLError:
         return ()
     return _visible(everything, os.environ.get("CUDA_VISIBLE_DEVICES"))
+
+
+def _everything() -> tuple[list[Card], str]:
+    """All that the driver answers for, and what it says of the last one that it doesn't: lost, or not for this user."""
+    cards: list[Card] = []
+    silent = ""
+    with _library():
+        for number in range(pynvml.nvmlDeviceGetCount()):
+            try:
+                cards.append(_card(number, len(cards)))
+            except pynvml.NVMLError as error:
+                silent = f"GPU {number} does not answer: {error}"
+    return cards, silent
 
 
 def keep_open() -> None:
@@ -117,7 +128,11 @@ def users(card: Card) -> Mapping[int, int]:
     found: dict[int, int] = {}
     with _asking(card) as handle:
         for running in (pynvml.nvmlDeviceGetComputeRunningProcesses, pynvml.nvmlDeviceGetGraphicsRunningProcesses):
-            for one in running(handle):
+            try:
+                processes = running(handle)
+            except pynvml.NVMLError_NotSupported:  # as virtual GPUs have it
+                continue
+            for one in processes:
                 if one.usedGpuMemory:
                     found[int(one.pid)] = max(found.get(int(one.pid), 0), int(one.usedGpuMemory))
     return found
@@ -141,10 +156,13 @@ def wake(card: Card) -> None:
 
 def libraries() -> tuple[str, ...]:
     """The driver's libraries that a program would not find by their names."""
-    names = (_LIBRARY, "libnvidia-ptxjitcompiler.so.1")
-    return tuple(
-        path for folder in driver_folders()[:1] for path in (f"{folder}/{name}" for name in names) if os.path.exists(path)
+    found = (
+        path
+        for folder in driver_folders()[:1]
+        for pattern in (_LIBRARY, *(f"{name}.so.[0-9]*" for name in _ALSO_LOADED))
+        for path in sorted(map(str, Path(folder).glob(pattern)))
     )
+    return tuple({os.path.realpath(path): path for path in found}.values())
 
 
 def driver() -> dict[str, str]:
@@ -160,11 +178,10 @@ def driver() -> dict[str, str]:
 def why_none() -> str:
     """What NVML says where no GPU was found."""
     try:
-        with _library():
-            count = pynvml.nvmlDeviceGetCount()
+        cards, silent = _everything()
     except pynvml.NVMLError as error:
         return str(error)
-    return f"CUDA_VISIBLE_DEVICES hides all {count}" if count else "the driver finds none"
+    return silent or (f"CUDA_VISIBLE_DEVICES hides all {len(cards)}" if cards else "the driver finds none")
 
 
 def shares_by_server() -> bool:
@@ -176,15 +193,24 @@ def shares_by_server() -> bool:
 def driver_folders() -> tuple[str, ...]:
     """Folders with CUDA's driver library that programs don't search by themselves."""
     asked = [folder for folder in os.environ.get("LD_LIBRARY_PATH", "").split(":") if folder.startswith("/")]
-    found = (folder for folder in (*asked, *_DRIVER_FOLDERS) if os.path.exists(f"{folder}/{_LIBRARY}"))
+    found = (folder for folder in (*asked, *_DRIVER_FOLDERS, *_mapped_folders()) if os.path.exists(f"{folder}/{_LIBRARY}"))
     return tuple(dict.fromkeys(found))
+
+
+def _mapped_folders() -> Iterator[str]:
+    """Where the loader found NVML for this process, unless every program searches there."""
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        folder, _, name = line.rpartition(" ")[2].rpartition("/")
+        if name.startswith("libnvidia-ml.so") and not f"{folder}/".startswith(("/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/")):
+            yield folder
 
 
 def environment(card: Card) -> dict[str, str]:
     """What a process needs in its environment so that this card is its cuda:0."""
     search = {"LD_LIBRARY_PATH": ":".join(driver_folders())} if driver_folders() else {}
     exact = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}  # the same sums each time
-    return {"CUDA_VISIBLE_DEVICES": card.uuid, "CUDA_DEVICE_ORDER": "PCI_BUS_ID", **exact, **search}
+    alone = {"CUDA_MPS_PIPE_DIRECTORY": "/nonexistent"}  # in a context of its own, even if a Multi-Process Service runs here
+    return {"CUDA_VISIBLE_DEVICES": card.uuid, "CUDA_DEVICE_ORDER": "PCI_BUS_ID", **exact, **alone, **search}
 
 
 def _card(number: int, place: int) -> Card:

@@ -98,7 +98,9 @@ class Conversation:
                 self._end()
                 raise GraderError(f"a child could not be confined: {self._why_unconfined()}")
         if "no_gpu" in record:
-            raise NoGpuError(f"a submission can't use the GPU in its confinement: {record['no_gpu']}")
+            self._drain_result()
+            why = "; ".join(filter(None, (str(record["no_gpu"]), self._last_line())))
+            raise NoGpuError(f"a submission can't use the GPU in its confinement: {why}")
         if "broken" in record:
             raise GraderError(f"a child could not be confined: {record['broken']}")
         if record.get("wrong"):

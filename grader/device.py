@@ -124,6 +124,7 @@ class DeviceEvaluator:
         self._pending: deque[_Request] = deque()
         self._closed = False
         self._opened = False
+        self._sent = 0  # splits, to the process that is opened
         self._process = Process(self._order[0])  # imports torch meanwhile
         self._thread = threading.Thread(target=self._work, name="evaluator", daemon=True)
         self._thread.start()
@@ -151,7 +152,7 @@ class DeviceEvaluator:
         self._vacate = vacate
 
     def upload(self, inputs: NDArray[np.float32], targets: NDArray[np.float32]) -> Uploaded:
-        """Inputs (n, 128) and targets (n, 10), for every process that is opened from now on."""
+        """Inputs (n, 128) and targets (n, 10), for every process from now on."""
         self._splits.append(_Split(inputs, targets))
         return Uploaded(len(self._splits) - 1, len(inputs))
 
@@ -243,8 +244,11 @@ class DeviceEvaluator:
 
     def _open(self) -> None:
         if not self._opened:
-            self._process.open(self._splits)
-            self._opened = True
+            self._process.open()
+            self._opened, self._sent = True, 0
+        while self._sent < len(self._splits):
+            self._process.upload(self._sent, self._splits[self._sent])
+            self._sent += 1
 
     def _replace_process(self) -> None:
         was_opened, self._opened = self._opened, False
@@ -307,14 +311,15 @@ class Process:
         self._channel.settimeout(_ANSWER_SECONDS)
         self._greeted = False
 
-    def open(self, splits: Sequence[_Split] = ()) -> str:
-        """Give it the device and the data. Returns the device's name. Raises FaultError where the device can't be used."""
+    def open(self) -> str:
+        """Give it the device. Returns the device's name. Raises FaultError where it can't be used."""
         opened, _ = self.ask({"device": self._place.device})
-        for number, split in enumerate(splits):
-            rows, inputs = split.inputs.shape
-            data = b"".join(np.ascontiguousarray(part, dtype="<f4").tobytes() for part in (split.inputs, split.targets))
-            self.ask({"do": "upload", "split": number, "samples": rows, "inputs": inputs}, data)
         return str(opened["name"])
+
+    def upload(self, number: int, split: _Split) -> None:
+        rows, inputs = split.inputs.shape
+        data = b"".join(np.ascontiguousarray(part, dtype="<f4").tobytes() for part in (split.inputs, split.targets))
+        self.ask({"do": "upload", "split": number, "samples": rows, "inputs": inputs}, data)
 
     def ask(self, message: Mapping[str, object], payload: bytes = b"") -> tuple[dict[str, object], bytes]:
         """One request and its answer. Raises FaultError where the process, or the device under it, is lost."""

@@ -1,4 +1,4 @@
-"""Messages between the keeper and its own evaluator process: a JSON header behind its length, and a block of bytes."""
+"""Messages between the keeper and its own processes: a JSON header behind its length, and a block of bytes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
-from grader.handover import framed
+
+def framed(message: Mapping[str, Any]) -> bytes:
+    """A JSON header behind its length, in eight bytes."""
+    text = json.dumps(message).encode()
+    return len(text).to_bytes(8, "little") + text
 
 
 def send(channel: socket.socket, message: Mapping[str, Any], payload: bytes = b"") -> None:

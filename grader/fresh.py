@@ -22,6 +22,7 @@ from typing import Any
 from grader import evidence, handover
 from grader.errors import GraderError
 from grader.evidence import WEIGHTS_BYTES
+from grader.frames import framed
 from grader.handover import PublicData
 from grader.incoming import RECORD_BYTES, RECORDS, Log, take_record
 from grader.nursery import clean_environment
@@ -78,7 +79,7 @@ class FreshProcess:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
         self._waiter, *self._readers = map(self._beside, (self._await_end, self._read_result, self._read_log))
-        self._write([handover.framed(_setup(rubric, self._folder, inherits=inherits, limited=limited))])
+        self._write([framed(_setup(rubric, self._folder, inherits=inherits, limited=limited))])
 
     @property
     def waits(self) -> bool:

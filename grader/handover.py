@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import struct
 import tempfile
 import threading
 from collections.abc import Mapping
@@ -14,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from grader.frames import framed
 from grader.records import Submission
 from grader.rubric import Rubric
 
@@ -87,11 +86,6 @@ def bundle(submission: Submission, data: PublicData, parameters: Mapping[str, An
         **also,
     }
     return framed(header) + b"".join(submission.files.values())
-
-
-def framed(message: Mapping[str, Any]) -> bytes:
-    text = json.dumps(message).encode()
-    return struct.pack("<Q", len(text)) + text
 
 
 def setting(rubric: Rubric, device: str = "cpu") -> dict[str, Any]:

@@ -27,8 +27,18 @@ class NurseryKilledError(GraderError):
 class Nursery:
     """The process that forks children, and the socket to it."""
 
-    def __init__(self, forbidden: list[str], packages: tuple[str, ...], inherited: Mapping[str, str] | None = None) -> None:
-        """``inherited`` is what its environment holds besides the agreed one: nothing, wherever secrets matter."""
+    def __init__(
+        self,
+        forbidden: list[str],
+        packages: tuple[str, ...],
+        *,
+        private_roots: bool = True,
+        inherited: Mapping[str, str] | None = None,
+    ) -> None:
+        """``private_roots`` will be built for its children.
+
+        ``inherited`` is what its environment holds besides the agreed one: nothing, wherever secrets matter.
+        """
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._cache = tempfile.mkdtemp(prefix="prunegrade-")  # for library caches of the nursery itself
         root = str(Path(__file__).resolve().parent.parent)
@@ -49,7 +59,8 @@ class Nursery:
                 start_new_session=True,
             )
         try:
-            reply, _ = self.ask({"forbidden": forbidden, "packages": packages, "keeper": os.getpid()}, (), seconds=START_SECONDS)
+            setup = {"forbidden": forbidden, "packages": packages, "private_roots": private_roots, "keeper": os.getpid()}
+            reply, _ = self.ask(setup, (), seconds=START_SECONDS)
         except GraderError:
             words = Path(self._cache, "errors").read_text(errors="replace").strip().splitlines()[-1:]
             self.close()

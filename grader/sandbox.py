@@ -24,6 +24,7 @@ import tempfile
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -107,6 +108,7 @@ class Sandbox:
             self._nursery = self._new_nursery()
             for card in self._cards:
                 cards.wake(card)
+                _must_be_open_to_runs(card)
             if self._cards:
                 self._seats = Seats(self._cards, self._rubric.limits.gpu_memory_bytes)
             self.isolation = self._establish()
@@ -225,12 +227,17 @@ class Sandbox:
 
     def _new_nursery(self) -> Nursery:
         inherited = dict(os.environ) if "environment" in self._without else {}
+        start = partial(
+            Nursery,
+            self._forbidden,
+            self._rubric.allow.packages,
+            private_roots="namespaces" not in self._without,
+            inherited=inherited,
+        )
         for _ in range(_STARTS - 1):
-            try:
-                return Nursery(self._forbidden, self._rubric.allow.packages, inherited)
-            except NurseryKilledError:
-                continue
-        return Nursery(self._forbidden, self._rubric.allow.packages, inherited)
+            with suppress(NurseryKilledError):
+                return start()
+        return start()
 
     # --- establishing -------------------------------------------------------------------------------------------------
 
@@ -392,6 +399,15 @@ def _raise_own_limit_on_descriptors() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _must_be_open_to_runs(card: Card) -> None:
+    """Raises NoGpuError where the driver's device files are for a group that no run is in."""
+    needed = 0o006 if os.getuid() == 0 else 0  # as root a run is a user of its own
+    for node in card.nodes:
+        if os.stat(node).st_mode & needed != needed or not os.access(node, os.R_OK | os.W_OK):
+            remedy = "set NVreg_DeviceFileMode=0666 for the driver's module nvidia"
+            raise NoGpuError(f"{node} is not open to the user that a submission runs as; {remedy}")
 
 
 def _may_change_users() -> bool:

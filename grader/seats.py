@@ -27,6 +27,7 @@ _CLEAN_SECONDS = 20.0  # for the driver to take back the memory of a process tha
 _STRANGERS_SECONDS = 2.0  # until others are looked for who may have taken what is still in use
 _LOOK_SECONDS = 0.02
 _SETTLED_SECONDS = 0.3
+_STEADY_SECONDS = 2.0  # what does not change for so long is none of a process that is just ending
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,17 +124,27 @@ class Seats:
 
     def await_clean(self, card: Card) -> None:
         """Until no more is used than before the first run. What somebody else's program has taken since is a new baseline."""
-        started = time.monotonic()
+        started = since = time.monotonic()
+        steady = -1
         while (used := self._look.used_bytes(card)) > self._baseline[card] + _TOLERANCE_BYTES:
-            waited = time.monotonic() - started
-            if waited > _STRANGERS_SECONDS and self.names_processes and self._look.is_only_strangers(card):
-                self._baseline[card] = used
-                self._room[card] = self._room_of(card)
+            now = time.monotonic()
+            if abs(used - steady) > _TOLERANCE_BYTES:
+                steady, since = used, now
+            if self._is_somebody_elses(card, waited=now - started, unchanged=now - since):
+                with self._changed:
+                    self._baseline[card] = used
+                    self._room[card] = self._room_of(card) if self.names_processes else 1
                 return
-            if waited > _CLEAN_SECONDS:
+            if now - started > _CLEAN_SECONDS + _STEADY_SECONDS:
                 left = f"{(used - self._baseline[card]) / MIB:,.0f} MiB of {card}"
                 raise GraderError(f"{left} are still in use after the last run there has ended")
             time.sleep(_LOOK_SECONDS)
+
+    def _is_somebody_elses(self, card: Card, *, waited: float, unchanged: float) -> bool:
+        """Whether what is in use is a stranger's: a desktop's, say. Every process of an ended run has ended, too."""
+        if self.names_processes:
+            return waited > _STRANGERS_SECONDS and self._look.is_only_strangers(card)
+        return waited > _CLEAN_SECONDS and unchanged > _STEADY_SECONDS
 
     def is_over(self, held: int) -> bool:
         """Whether that many bytes are more than a run's limit and what CUDA itself takes."""

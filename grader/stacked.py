@@ -10,14 +10,17 @@ from grader.formulas import HIDDEN_UNITS, INPUTS, OUTPUTS, PARAMETER_COUNT, PARA
 
 STACK = 16  # models; always as many, so that the same products are computed in the same way for one model as for many
 CHUNK = 512  # samples: 64 MiB of hidden units
+_WIDTH = -(-(INPUTS + 1) // 8) * 8  # inputs, a one for the bias, and zeros up to a length that tensor cores take whole
 
 
 class Samples:
-    """A split on the device: inputs (128, n) and targets (10, n), float64."""
+    """A split on the device: inputs (136, n), the last rows being a one and zeros, and targets (10, n), float64."""
 
     def __init__(self, inputs: NDArray[np.float32], targets: NDArray[np.float32], device: torch.device) -> None:
         """From inputs (n, 128) and targets (n, 10)."""
-        self.inputs = torch.tensor(np.ascontiguousarray(inputs.T), device=device, dtype=torch.float64)
+        extended = np.zeros((_WIDTH, len(inputs)))
+        extended[:INPUTS], extended[INPUTS] = inputs.T, 1.0
+        self.inputs = torch.from_numpy(extended).to(device)
         self.targets = torch.tensor(np.ascontiguousarray(targets.T), device=device, dtype=torch.float64)
 
     def __len__(self) -> int:
@@ -45,6 +48,7 @@ class Stack:
     def __init__(self, device: torch.device, *, stack: int = STACK, chunk: int = CHUNK) -> None:
         self._stack, self._chunk = stack, chunk
         self._models = torch.zeros(stack, PARAMETER_COUNT, device=device, dtype=torch.float64)
+        self._first = torch.zeros(stack, HIDDEN_UNITS, _WIDTH, device=device, dtype=torch.float64)
         self._hidden = torch.zeros(stack * HIDDEN_UNITS * chunk, device=device, dtype=torch.float64)
         self._outputs = torch.zeros(stack * OUTPUTS * chunk, device=device, dtype=torch.float64)
 
@@ -63,7 +67,9 @@ class Stack:
         self._models[: len(models)] = torch.from_numpy(models).to(self._models.device)
         sizes = [int(np.prod(shape)) for shape in PARAMETER_SHAPES.values()]
         first, first_bias, second, second_bias = torch.split(self._models, sizes, dim=1)
-        first, first_bias = first.reshape(stack * HIDDEN_UNITS, INPUTS), first_bias.reshape(stack * HIDDEN_UNITS, 1)
+        # The bias as one weight more: to add it by itself would write and read all hidden units once again.
+        self._first[:, :, :INPUTS], self._first[:, :, INPUTS] = first.view(stack, HIDDEN_UNITS, INPUTS), first_bias
+        both = self._first.view(stack * HIDDEN_UNITS, _WIDTH)
         second, second_bias = second.reshape(stack, OUTPUTS, HIDDEN_UNITS), second_bias.reshape(stack, OUTPUTS, 1)
         total = torch.zeros(stack, OUTPUTS, device=self._models.device, dtype=torch.float64)
         parts = zip(torch.split(samples.inputs, chunk, dim=1), torch.split(samples.targets, chunk, dim=1), strict=True)
@@ -71,14 +77,14 @@ class Stack:
             count = inputs.shape[1]
             hidden = self._hidden[: stack * HIDDEN_UNITS * count].view(stack * HIDDEN_UNITS, count)
             outputs = self._outputs[: stack * OUTPUTS * count].view(stack, OUTPUTS, count)
-            torch.addmm(first_bias, first, inputs, out=hidden).sigmoid_()
+            torch.mm(both, inputs, out=hidden).sigmoid_()
             torch.baddbmm(second_bias, second, hidden.view(stack, HIDDEN_UNITS, count), out=outputs)
             total += outputs.sub_(targets).square_().sum(dim=2)
         return np.asarray(total[: len(models)].cpu().numpy())
 
     def overwrite(self) -> None:
         """What is left of samples and models in it: hidden units of weights that somebody knows tell of the inputs."""
-        for room in (self._models, self._hidden, self._outputs):
+        for room in (self._models, self._first, self._hidden, self._outputs):
             room.zero_()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,8 @@ ORDER = [
     "signals", "records", "errors", "formulas", "yamlfile", "rubric", "lateness", "adjustments", "marking", "generator",
     "owndata", "task", "notebook", "unzip", "naming", "nofollow", "attempts", "clone", "gradescope", "downloads", "roster",
     "intake",
-    "handover", "incoming", "nursery", "cgroup", "evidence", "conversation", "standby", "turns", "cards", "seats", "sandbox",
-    "fresh", "portable", "weights", "picture", "evaluate", "frames", "stacked", "evaluating", "sharing", "device", "ledger",
+    "frames", "handover", "incoming", "nursery", "cgroup", "evidence", "conversation", "standby", "turns", "cards", "seats",
+    "sandbox", "fresh", "portable", "weights", "picture", "evaluate", "stacked", "evaluating", "sharing", "device", "ledger",
     "pipeline", "ladder", "opening", "batch", "seal", "parcels", "outpost", "fleet", "cluster", "doctor",
 ]  # fmt: skip
 OWNERS = {
@@ -55,7 +56,8 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imported(path: Path) -> set[str]:
+@cache
+def imported(path: Path) -> frozenset[str]:
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -64,7 +66,7 @@ def imported(path: Path) -> set[str]:
             found.add(node.module)
             if node.module in ("grader", "grader.inside", "grader.report"):
                 found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+    return frozenset(found)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

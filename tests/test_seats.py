@@ -118,10 +118,24 @@ def test_the_baseline_is_what_is_in_use_once_that_has_settled(figures: Figures) 
 
 def test_what_is_left_for_good_stops_the_next_run(figures: Figures, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seats, "_CLEAN_SECONDS", 0.1)
+    monkeypatch.setattr(seats, "_STRANGERS_SECONDS", 0.1)
+    monkeypatch.setattr(seats, "_STEADY_SECONDS", 0.1)
     one = Seats([ONE], LIMIT, look=figures)
+    one.names_processes = True
     figures.used[ONE] += 2 * GIB
+    figures.by_process = {os.getpid(): 2 * GIB}  # no stranger
     with pytest.raises(GraderError, match="^2,048 MiB of cuda:0 are still in use after the last run there has ended$"), one.one():
         pass
+
+
+def test_where_nobody_is_named_what_stays_as_it_is_is_a_new_baseline(figures: Figures, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seats, "_CLEAN_SECONDS", 0.1)
+    monkeypatch.setattr(seats, "_STEADY_SECONDS", 0.1)
+    one = Seats([ONE], LIMIT, look=figures)
+    figures.used[ONE] += 2 * GIB
+    with one.one() as seat:
+        assert seat.baseline == 300 * MIB + 2 * GIB
+        assert one.count == 1
 
 
 def test_somebody_elses_program_is_a_new_baseline(figures: Figures, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,6 +37,8 @@ def main() -> None:
     keeper = socket.socket(fileno=3)
     keeper.set_inheritable(False)
     setup = json.loads(keeper.recv(_MESSAGE_BYTES))
+    if setup["private_roots"]:
+        confine.uncover_proc()
     assignment = submission.load_assignment()
     packages.prepare(setup["packages"])
     _rehearse(assignment)

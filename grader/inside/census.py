@@ -45,6 +45,7 @@ class Census:
 
     folders: tuple[str, ...]  # private memory file systems
     scratch: str | None  # a folder on the host's disk, where there are none
+    counts_shared: bool = False  # memory in files without a folder, which a run with a GPU alone can have
     _seen: dict[tuple[int, bytes], int] = field(default_factory=dict)  # ticks of every process ever met
     _scratch_bytes: int = 0
     _scratch_due: float = 0.0
@@ -63,16 +64,15 @@ class Census:
         ended = resource.getrusage(resource.RUSAGE_CHILDREN)
         waited_for = sum(task.ticks + task.ended_ticks for task in tree.values()) / _TICKS + ended.ru_utime + ended.ru_stime
         alive = tuple(filter(None, (_living_thread(pid) if task.zombie else pid for pid, task in tree.items())))
-        memory = sum(_private_bytes(pid) for pid in alive) + self._file_bytes(alive)
+        memory = sum(_private_bytes(pid) for pid in alive) + self._file_bytes(alive, _resident_shared_bytes)
         return Usage(max(waited_for, sum(self._seen.values()) / _TICKS), memory, alive)
 
     def confirmed_memory(self, usage: Usage) -> int:
         """Like ``memory_bytes``, but pages that several processes share count once. Takes milliseconds per process."""
-        return min(
-            usage.memory_bytes, sum(_proportional_bytes(pid) for pid in usage.processes) + self._file_bytes(usage.processes)
-        )
+        private = sum(_proportional_bytes(pid) for pid in usage.processes)
+        return min(usage.memory_bytes, private + self._file_bytes(usage.processes, _proportional_shared_bytes))
 
-    def _file_bytes(self, alive: Iterable[int]) -> int:
+    def _file_bytes(self, alive: Iterable[int], shared_bytes: Callable[[int], int]) -> int:
         used = 0
         for folder in self.folders:
             system = os.statvfs(folder)
@@ -81,6 +81,8 @@ class Census:
             deleted = _deleted_bytes(alive, os.stat(self.scratch).st_dev)
             self._scratch_bytes = _disk_bytes(self.scratch) + deleted
             self._scratch_due = now + 0.5 + _RELAXED * (time.monotonic() - now)
+        if self.counts_shared:  # of which some may be the folders' files
+            used = max(used, sum(map(shared_bytes, alive)))
         return used + self._scratch_bytes
 
 
@@ -159,6 +161,19 @@ def _proportional_bytes(pid: int) -> int:
     except OSError:
         shared = None
     return _private_bytes(pid) if shared is None else shared + _private_bytes(pid) - anonymous_bytes(pid)
+
+
+def _resident_shared_bytes(pid: int) -> int:
+    return _from_status(pid, b"RssShmem:") * 1024
+
+
+def _proportional_shared_bytes(pid: int) -> int:
+    """Pages that several processes share count once."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
+            return next((int(line.split()[1]) * 1024 for line in file if line.startswith(b"Pss_Shmem:")), 0)
+    except OSError:
+        return _resident_shared_bytes(pid)
 
 
 def _from_status(pid: int, key: bytes) -> int:

@@ -50,6 +50,7 @@ _PROC_OF_GPUS = (
     "/proc/sys/vm/mmap_min_addr",
 )
 _CUDA_START_SECONDS = 60  # of CPU time at most, which the warden's sum leaves out
+_CUDA_FILE_BYTES = 64 << 20  # of an anonymous file in which it keeps memory that the GPU sees too
 _CPU_TOPOLOGY = "/sys/devices/system/cpu"
 _DESCRIPTORS = 1024  # a loader's worker needs one for each tensor that it sends
 _MOUNT_POINTS = ("/mnt", "/media", "/srv", "/opt", "/run", "/home", "/tmp")
@@ -140,7 +141,9 @@ def _within(path: str, folder: str) -> bool:
 
 def build_private_root(plan: Plan) -> None:
     """A file system that shows only ``plan.readable``, an own /proc and /dev, and an empty /tmp and /dev/shm."""
-    root = next((p for p in _MOUNT_POINTS if os.path.isdir(p) and not any(_within(source, p) for source in plan.readable)), None)
+    of_gpu = (*plan.gpu.nodes, *plan.gpu.readable) if plan.gpu else ()
+    shown = (*plan.readable, *of_gpu)
+    root = next((p for p in _MOUNT_POINTS if os.path.isdir(p) and not any(_within(source, p) for source in shown)), None)
     if root is None:
         raise OSError(f"none of {', '.join(_MOUNT_POINTS)} is there and free of libraries, to build a private root on")
     kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
@@ -151,15 +154,43 @@ def build_private_root(plan: Plan) -> None:
     Path(root, "etc/group").write_text(f"student:x:{STUDENT_UID}:\n")
     flags = kernel.MS_NOSUID | kernel.MS_NODEV
     owner = f"uid={STUDENT_UID},gid={STUDENT_UID},mode=700,size={plan.file_bytes},nr_inodes=65536"
-    kernel.mount("proc", f"{root}/proc", "proc", flags | kernel.MS_NOEXEC)
+    _mount_proc(root, flags | kernel.MS_NOEXEC)
     kernel.mount("tmpfs", f"{root}/tmp", "tmpfs", flags, owner)
     kernel.mount("tmpfs", f"{root}/dev/shm", "tmpfs", flags, owner)
     # After /tmp, which would hide an environment that lies below it.
-    of_gpu = (*plan.gpu.nodes, *plan.gpu.readable) if plan.gpu else ()
-    for path in _outermost((*plan.readable, *_DEVICES, *of_gpu, *(_programs() if plan.allow_exec else ()))):
+    for path in _outermost((*shown, *_DEVICES, *(_programs() if plan.allow_exec else ()))):
         _show(path, root)
     kernel.make_read_only(root, recursive=False)
     kernel.pivot_root(root)
+
+
+def _mount_proc(root: str, flags: int) -> None:
+    try:
+        kernel.mount("proc", f"{root}/proc", "proc", flags)
+    except PermissionError as error:
+        if over := mounts_below_proc():
+            why = f"the kernel gives no new /proc while something is mounted on {', '.join(over)}, which only root can change"
+            raise PermissionError(error.errno, why) from None
+        raise
+
+
+def mounts_below_proc() -> list[str]:
+    """Where something covers a part of this /proc, as containers have it for a GPU; the last mounted comes first."""
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    return [place for line in reversed(lines) if (place := line.split()[4]).startswith("/proc/")]
+
+
+def uncover_proc() -> None:
+    """In mounts of its own, where this process may have them; else a run could have no /proc of its own."""
+    if os.getuid() != 0 or not mounts_below_proc():
+        return
+    try:
+        kernel.syscall("unshare", kernel.CLONE_NEWNS)
+        kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
+        for place in mounts_below_proc():
+            kernel.syscall("umount2", place.encode(), kernel.MNT_DETACH)
+    except OSError:
+        pass  # a root without the capability; the first run says what is missing
 
 
 def _programs() -> tuple[str, ...]:
@@ -254,7 +285,7 @@ def namespaces_of_this_process() -> tuple[str, ...]:
 def _set_limits(plan: Plan) -> None:
     others = 2 if plan.namespaces else 0 if plan.uid else _tasks_of_this_user()  # which the kernel counts too
     limits = {
-        resource.RLIMIT_FSIZE: plan.file_bytes,
+        resource.RLIMIT_FSIZE: max(plan.file_bytes, _CUDA_FILE_BYTES) if plan.gpu else plan.file_bytes,
         resource.RLIMIT_NPROC: plan.processes + others,
         resource.RLIMIT_NOFILE: _DESCRIPTORS,
         resource.RLIMIT_CORE: 1,  # neither a file nor, which 0 would allow, a pipe to the host's crash handler
@@ -264,8 +295,10 @@ def _set_limits(plan: Plan) -> None:
         resource.RLIMIT_RTPRIO: 0,
         resource.RLIMIT_NICE: 0,
     }
-    if plan.cpu_seconds is not None:  # a backstop: the warden's sum over the tree comes first
-        limits[resource.RLIMIT_CPU] = int(plan.cpu_seconds) + 2 + (_CUDA_START_SECONDS if plan.gpu else 0)
+    if plan.cpu_seconds is not None:
+        # A backstop: the warden's sum over the tree comes first. The kernel holds this limit against whole ticks, which on a
+        # busy machine were a twelfth more than the time that it reports.
+        limits[resource.RLIMIT_CPU] = 2 * int(plan.cpu_seconds) + 2 + (_CUDA_START_SECONDS if plan.gpu else 0)
     for which, value in limits.items():
         _limit(which, value)
     try:

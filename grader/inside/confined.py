@@ -10,6 +10,7 @@ import os
 import socket
 import struct
 import types
+import warnings
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -49,12 +50,23 @@ def _start_gpu(gpu: confine.Gpu, scratch: str) -> None:
     try:
         for library in gpu.libraries:  # by their paths, since the loader reads LD_LIBRARY_PATH when a program starts
             ctypes.CDLL(library, mode=ctypes.RTLD_GLOBAL)
+        if torch.version.cuda and (code := ctypes.CDLL("libcuda.so.1").cuInit(0)):  # torch would not tell which one
+            raise RuntimeError(f"cuInit returned {code}")
         torch.cuda.init()  # type: ignore[no-untyped-call]
         torch.cuda.set_per_process_memory_fraction(gpu.share)
         torch.zeros(1, device="cuda").item()
+        _count_devices()
     except Exception as error:
         submission.send({"no_gpu": " ".join(f"{type(error).__name__}: {error}".split())[:500]})
         os._exit(70)
+
+
+def _count_devices() -> None:
+    """By CUDA itself, once and for all: the management library counts GPUs that are not here too, and warns of them."""
+    os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.cuda.device_count()
 
 
 def _mapped(fd: int) -> np.ndarray:

@@ -21,6 +21,8 @@ _MESSAGE, _TRACEBACK, _NOTE, _NOTES = 4_000, 24_000, 400, 20  # characters; a re
 _AROUND, _SOURCE = 2, 200  # lines of context on both sides of the failing one, and characters of each
 _FIRST_LINES = 500  # characters of an exception that the message repeats; the traceback has all of it
 _MEMORY_WORDS = ("can't allocate memory", "not enough memory", "Cannot allocate memory", "out of memory")
+# The latter where PyTorch fails at saying that it has none left.
+_GPU_MEMORY = re.compile(r"CUDA.*out of memory|CUBLAS_STATUS_ALLOC_FAILED|NVML_SUCCESS.*CUDACachingAllocator", re.DOTALL)
 _CELL = re.compile(r"# cell (\d+) of ['\"](.+)['\"]$")  # what intake writes above each cell of a notebook
 _WORKER_ENDED = re.compile(r"^[\w.]+: .*$", re.MULTILINE)  # the last such line of a worker's traceback says why
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -84,13 +86,22 @@ def _claim(mistake: hints.Mistake) -> tuple[str, str]:
     if isinstance(error, SystemExit):
         ended = f"the submission called sys.exit({_shown(error.code)})"[:_FIRST_LINES] + " and returned no model"
         return "exited", _joined(ended, hints.exit_hint(mistake))
-    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError | OSError) and any(w in text for w in _MEMORY_WORDS)):
-        what, limit = ("GPU memory", "gpu_memory_bytes") if "CUDA out of memory" in text else ("memory", "memory_bytes")
+    if (where := _memory_that_lacks(error, text)) is not None:
+        what, limit = where
         asked = f"more {what} was asked for than limits.{limit} in rubric.yaml allows ({text[:300]})"
         return "out_of_memory", f"{asked}; work in smaller batches and keep fewer copies"
     shown = " ".join(_to_the_point(text).split())  # on one line
     shown = shown if len(shown) <= _FIRST_LINES else f"{shown[:_FIRST_LINES]} ..."
     return "raised", _joined(shown, hints.hint(mistake))
+
+
+def _memory_that_lacks(error: BaseException, text: str) -> tuple[str, str] | None:
+    """Its name and its limit's, if the error says that no more was to be had."""
+    if isinstance(error, RuntimeError) and _GPU_MEMORY.search(text):
+        return "GPU memory", "gpu_memory_bytes"
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError | OSError) and any(w in text for w in _MEMORY_WORDS)):
+        return "memory", "memory_bytes"
+    return None
 
 
 def _shown(value: object) -> str:

@@ -49,6 +49,7 @@ _NO_DEVICE = re.compile(
     r"not compiled with CUDA|No CUDA GPUs|NVIDIA driver|CUDA driver|CUDA error|linked with support for mps|MPS backend"
     r"|[Cc]annot access accelerator|no accelerator|[Ii]nvalid device|Cannot get CUDA generator"
 )
+_KERNEL_FAULT = re.compile(r"device-side assert|illegal memory access|illegal address|misaligned address|launch failure")
 _DEVICE_ERRORS = (AssertionError, RuntimeError, TypeError, ValueError)
 _NO_SCREEN = re.compile(r"Qt binding|Cannot load backend|interactive framework|no display|\$DISPLAY|init\.tcl")
 _NO_TERMINAL = (errno.ENOTTY, errno.ENXIO)  # of os.get_terminal_size() and os.getlogin()
@@ -234,6 +235,8 @@ def _device(mistake: Mistake) -> str:
         return "the grader runs this on a GPU, where model and data then are: tensor.cpu().numpy() works everywhere"
     if "re-initialize CUDA in forked" in mistake.text:
         return "leave num_workers of the DataLoader at 0: the data are on the GPU already"
+    if _KERNEL_FAULT.search(mistake.text):
+        return "an index or a shape is wrong somewhere before this line: on the CPU the same code stops where it is"
     if not _NO_DEVICE.search(mistake.text) or not isinstance(
         mistake.error, AssertionError | RuntimeError | ValueError | TypeError
     ):

@@ -96,7 +96,7 @@ class _Watch:
     def __init__(self, plan: confine.Plan, leash: int, nursery: int) -> None:
         folders, scratch = (("/tmp", "/dev/shm"), None) if plan.namespaces else ((), plan.scratch)
         self._plan, self._leash, self._nursery = plan, leash, nursery
-        self._census = census.Census(folders, scratch)
+        self._census = census.Census(folders, scratch, counts_shared=plan.gpu is not None)
         self._inherited = census.anonymous_bytes(os.getpid())  # the interpreter's own, before anything of the run
         self._lack = census.out_of_memory_kills()
         self._started: float | None = None  # when the source was handed over

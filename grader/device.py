@@ -117,6 +117,7 @@ class DeviceEvaluator:
         self._sharing = Sharing() if shared else None
         self._vacate: Callable[[], None] = lambda: None
         self._order = [place for place in places for _ in range(ATTEMPTS)]
+        self.faults = 0  # of processes or devices, in all
         self._failures = 0  # in a row
         self._words = ""  # of the last one
         self._splits: list[_Split] = []
@@ -233,6 +234,7 @@ class DeviceEvaluator:
                 _, found = self._process.ask({"do": "evaluate", "split": split, "models": len(together)}, models)
             except (FaultError, OSError) as fault:
                 self._words = str(fault)
+                self.faults += 1
                 if self._closed or self._failures == len(self._order) - 1:
                     raise GraderError(f"the evaluator failed {self._failures + 1} times: {fault}") from None
                 self._failures += 1

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from grader.cgroup import ControlGroups
 from grader.errors import GraderError
 from grader.ladder import grade_reference
 from grader.pipeline import Bench
-from grader.records import Graded, Isolation, Upload
+from grader.records import LAYERS, Graded, Isolation, Upload
 from grader.report.schema import Report
+from grader.rubric import Rubric
 
 _SURVEY_SECONDS = 30.0
 
@@ -152,10 +154,12 @@ class Devices:
     shares_by_server: bool  # MPS
     why_none: str  # "" where there are GPUs
     gpus: Sequence[Device]
+    why_no_runs: str  # "" where submissions may use none anyway, or can use one
+    starts_without: Sequence[str]  # layers, any of which keeps CUDA from starting in the confinement
 
 
-def devices() -> Devices:
-    """What could evaluate, and whether it computes as it must."""
+def devices(rubric: Rubric, bench: Bench) -> Devices:
+    """What could evaluate, whether it computes as it must, and what keeps submissions from it."""
     import torch  # which takes seconds, and no other command needs it from here
 
     found = cards.found()
@@ -166,7 +170,21 @@ def devices() -> Devices:
         cards.shares_by_server(),
         "" if found else cards.why_none(),
         [_device(card) for card in found],
+        bench.why_no_gpu,
+        obstacles(rubric, found[:1]) if bench.why_no_gpu else (),
     )
+
+
+def obstacles(rubric: Rubric, found: Sequence[Card]) -> list[str]:
+    """The layers of the confinement of which each alone keeps CUDA from starting in it."""
+    from grader.sandbox import Sandbox
+
+    starts: list[str] = []
+    for layer in LAYERS:
+        if layer != "namespaces":  # without which no run gets a GPU anyway
+            with suppress(GraderError), Sandbox(rubric, forbidden=(), without=(layer,), cards=found):
+                starts.append(layer)
+    return starts
 
 
 def _device(card: Card) -> Device:

@@ -85,6 +85,7 @@ def environment(home: Path | None, **also: str) -> dict[str, str]:
     """The caller's environment without what would colour or widen the output; an empty value in ``also`` removes a name."""
     taken_away = {"PRUNEGRADE_HOME", "PRUNEGRADE_DEBUG", "FORCE_COLOR", "NO_COLOR", "COLUMNS"}
     kept = {name: value for name, value in os.environ.items() if name not in taken_away}
+    kept["CUDA_VISIBLE_DEVICES"] = "-1"  # a GPU of this machine is for the tests that ask for it
     kept |= {"PRUNEGRADE_HOME": str(home)} if home else {}
     return {name: value for name, value in (kept | also).items() if value}
 

@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
+from conftest import ROOT, rubric_file, run_program
 from test_evaluate import INPUTS, KINDS, TARGETS, dense_error, drawn, linear_bridge, packed, with_zeros
 
-from grader import batch, cards, device, evaluating, opening, seats, stacked, task
+from grader import batch, cards, device, doctor, evaluating, opening, seats, stacked, task
 from grader.cards import Card
 from grader.device import ATTEMPTS, DeviceEvaluator, Place, Uploaded
 from grader.errors import GraderError, UsageError
@@ -169,6 +169,13 @@ def test_who_prepares_runs_may_fail_and_the_next_turn_is_luckier() -> None:
 def raise_next(errors: Iterator[Exception]) -> None:
     if error := next(errors, None):
         raise error
+
+
+def test_a_split_that_comes_later_needs_no_new_process(evaluator: DeviceEvaluator, uploaded: Uploaded) -> None:
+    weights = some(1)[0]
+    first, before, faults = evaluator.measure(weights, uploaded), evaluator._process, evaluator.faults
+    assert evaluator.measure(weights, evaluator.upload(INPUTS, TARGETS)) == first
+    assert evaluator._process is before and evaluator.faults == faults
 
 
 def test_who_waits_when_it_is_closed_is_told(evaluator: DeviceEvaluator, uploaded: Uploaded) -> None:
@@ -381,6 +388,32 @@ def test_a_run_without_a_gpu_reaches_none_of_that() -> None:
     }
 
 
+def test_what_a_confinement_refuses_is_named() -> None:
+    """As in_a_private_root does it, watched from outside."""
+    command = [sys.executable, Path(__file__).with_name("gpu_root.py"), "/dev/zero", "/dev/ptmx", "without"]
+    watched = [sys.executable, Path(__file__).with_name("refused.py"), *command]
+    done = subprocess.run(watched, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    refused = done.stderr.splitlines()
+    assert {"openat('/dev/ptmx') = ENOENT", "openat('/sys') = EACCES"} <= set(refused)
+    assert any(line.startswith("memfd_create(") and line.endswith(" = EPERM") for line in refused)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="an ordinary user can mount nothing on /proc; CI runs this as root")
+def test_what_covers_a_part_of_proc_is_named_and_taken_away_by_root(tmp_path: Path, home: Path) -> None:
+    """As a container has it that was given a GPU."""
+    covered = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /proc/fs && exec "$@"', "sh"]
+    command = [sys.executable, Path(__file__).with_name("gpu_root.py"), "/dev/zero", "/dev/ptmx", "without"]
+    bare = subprocess.run([*covered, *command], capture_output=True, text=True, timeout=120)
+    assert "the kernel gives no new /proc while something is mounted on /proc/fs" in bare.stderr
+    path = tmp_path / "prune.py"
+    path.write_text("def prune(model):\n    model.layers[0].weight.data.zero_()\n")
+    options = ("--rubric", rubric_file(tmp_path), "--isolation", "strict", "--json")
+    done = run_program("check", path, *options, home=home, before=covered)
+    assert json.loads(done.stdout)["isolation"] == "L3", done.stderr
+    assert "namespaces" not in done.stdout
+
+
 @pytest.mark.long
 @pytest.mark.skipif(bool(torch.version.cuda), reason="torch is built with CUDA")
 def test_a_gpu_that_does_not_start_in_the_confinement_is_said_so(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -393,5 +426,7 @@ def test_a_gpu_that_does_not_start_in_the_confinement_is_said_so(home: Path, mon
         pass
     with opening.open_bench(Rubric(), [instance], isolation="best", device="cuda", forbidden=()) as bench:
         assert bench.sandbox.kind == "cpu" and bench.environment["runs_on"] == "cpu"
+        assert bench.why_no_gpu in str(refused.value)
+        assert doctor.obstacles(Rubric(), TWO[:1]) == []  # it is no layer's fault
     assert "a submission can't use the GPU in its confinement: AssertionError: Torch not compiled with CUDA" in str(refused.value)
     assert "set allow.gpu: false in rubric.yaml, or use --device cpu; nothing was run" in str(refused.value)

@@ -35,6 +35,25 @@ def test_a_device_that_is_not_there_names_the_one_that_is(error: BaseException, 
     assert "from assignment import device" in hint_for(error, tmp_path)
 
 
+def test_a_fault_of_a_kernel_sends_to_the_processor(tmp_path: Path) -> None:
+    assert "on the CPU the same code stops where it is" in hint_for(
+        RuntimeError("CUDA error: device-side assert triggered"), tmp_path
+    )
+
+
+@pytest.mark.parametrize(("error", "limit"), [
+    (RuntimeError("CUDA out of memory. Tried to allocate 4.00 GiB."), "limits.gpu_memory_bytes"),
+    (RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported"), "limits.gpu_memory_bytes"),
+    (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), "limits.gpu_memory_bytes"),
+    (RuntimeError('NVML_SUCCESS == r INTERNAL ASSERT FAILED at "CUDACachingAllocator.cpp":1016'), "limits.gpu_memory_bytes"),
+    (MemoryError("Unable to allocate 8 GiB"), "limits.memory_bytes"),
+    (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 byte"), "limits.memory_bytes"),
+], ids=lambda value: str(value)[:30])  # fmt: skip
+def test_the_limit_on_memory_is_the_one_that_lacked(error: BaseException, limit: str, tmp_path: Path) -> None:
+    record = failure.describe(error, "prune", tmp_path, "prune.py", ())
+    assert record["claim"] == "out_of_memory" and limit in record["message"]
+
+
 def test_a_package_is_named_as_it_is_imported(tmp_path: Path) -> None:
     assert hint_for(ModuleNotFoundError("x", name="scikit_learn"), tmp_path) == "did you mean 'sklearn'?"
     assert "torch, sklearn" in hint_for(ModuleNotFoundError("x", name="seaborn"), tmp_path)

@@ -119,6 +119,12 @@ def test_only_the_command_line_prints_and_exits() -> None:
         assert "print" not in names or name_of(path).startswith("grader.cli."), path
 
 
+def test_the_evaluators_process_needs_nothing_but_numpy_and_torch() -> None:
+    """It starts on the way of every batch that uses a GPU, and whatever it imports could fail there."""
+    code = "import sys; import grader.evaluating; sys.exit(bool({'pydantic', 'yaml', 'grader.rubric'} & sys.modules.keys()))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
 def test_the_command_line_starts_without_torch() -> None:
     """It takes seconds to import, and most commands never need it, or need it while a nursery imports it too."""
     code = "import sys; import grader.cli.program; sys.exit('torch' in sys.modules)"

@@ -265,6 +265,13 @@ def test_inodes_are_limited(sandbox: Sandbox, data: PublicData) -> None:
     assert verdict(sandbox.run(submission(body), data)) in ("graded", "timed_out", "out_of_memory")
 
 
+def test_the_kernels_own_limit_on_time_comes_long_after_the_graders(data: PublicData) -> None:
+    """It counts whole ticks, which on a busy machine are more than the time that is reported, and its kill says no reason."""
+    with sandbox_of(True, cpu_seconds=10) as opened:
+        run = opened.run(submission("import resource\nprint(min(resource.getrlimit(resource.RLIMIT_CPU)))"), data)
+    assert int(run.log) >= 20
+
+
 @pytest.mark.parametrize(("clock", "wall_seconds", "source", "expected", "words"), [
     ("wall", 30, "burn(0.9)", "graded", ""),
     ("wall", 1, "time.sleep(60)", "timed_out", "limits.wall_seconds"),

@@ -51,7 +51,7 @@ def doctor(
         with waiting("scoring the reference", quiet):
             controls = {name: build.report(one, rules, None) for name, one in doctors.controls(bench).items()}
         with waiting("trying the devices", quiet):
-            devices = doctors.devices()
+            devices = doctors.devices(rules, bench)
     missing = opening.missing_packages(rules)
     sound = doctors.is_sound(controls)
     with answering():
@@ -107,7 +107,11 @@ def _print_devices(devices: doctors.Devices) -> None:
         return
     print(f"{'':10} driver {devices.driver.get('driver', 'unknown')}, for CUDA up to {devices.driver.get('cuda', 'unknown')}")
     if devices.shares_by_server:
-        print(f"{'':10} a Multi-Process Service runs here: its clients share a context, so stop it while you grade")
+        print(f"{'':10} a Multi-Process Service runs here, which the grader leaves alone; stop it while you grade")
+    if devices.why_no_runs:
+        print(f"missing    GPU for submissions: {text.one_line(devices.why_no_runs, 300)}; they run on the processor")
+        if devices.starts_without:
+            print(f"{'':10} CUDA starts without: {', '.join(devices.starts_without)}; please report it")
     for gpu in devices.gpus:
         free = f"{gpu.free_bytes / 2**30:.1f} of {gpu.memory_bytes / 2**30:.1f} GiB free"
         split = ", split by MIG" if gpu.is_split else ""

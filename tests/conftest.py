@@ -81,6 +81,9 @@ def program(*arguments: object, python: str = sys.executable) -> list[str]:
     return [python, str(PROGRAM), *map(str, arguments)]
 
 
+LONGEST = (pytest.mark.long, pytest.mark.longest)  # of a test with several parameters: those that CI leaves out
+
+
 def environment(home: Path | None, **also: str) -> dict[str, str]:
     """The caller's environment without what would colour or widen the output; an empty value in ``also`` removes a name."""
     taken_away = {"PRUNEGRADE_HOME", "PRUNEGRADE_DEBUG", "FORCE_COLOR", "NO_COLOR", "COLUMNS"}

@@ -63,8 +63,8 @@ class OneOpen(Generic[T]):
 
 
 def slow_ones_marked(cases: list[Case]) -> list[Any]:
-    """Cases with limits of their own mostly run into them, which takes its time."""
-    marks = {True: (pytest.mark.long,), False: ()}
+    """Cases with limits of their own mostly run into them, which takes its time. In CI only the whole corpus has them."""
+    marks = {True: (pytest.mark.long, pytest.mark.longest), False: ()}
     return [pytest.param(case, marks=marks[bool(case.limits or case.allow)], id=case.name) for case in cases]
 
 

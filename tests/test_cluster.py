@@ -293,7 +293,7 @@ def attempts(output: str) -> dict[str, str]:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("offers", ["", "namespaces"])
+@pytest.mark.parametrize("offers", ["", pytest.param("namespaces", marks=pytest.mark.longest)])
 def test_a_submission_reaches_nothing_of_ray(offers: str, start: Start, nodes: Nodes, out: Path, tmp_path: Path) -> None:
     nodes.add(1, before=where_there_is_no(offers) if offers else ())
     source = HOSTILE.replace("@SESSION@", str(nodes.sockets()[0].parent.parent)).replace("@ADDRESS@", nodes.address)

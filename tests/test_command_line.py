@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Started, environment, grades_in, measurements, program, rubric_file, run_program
+from conftest import LONGEST, ROOT, Started, environment, grades_in, measurements, program, rubric_file, run_program
 
 from grader.ledger import Ledger
 
@@ -164,7 +164,7 @@ def test_json_alone_is_on_stdout_and_is_what_stands_in_the_file(
 POOR = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 
-@pytest.mark.parametrize("locale", [POOR, pytest.param({"LC_ALL": "C"}, marks=pytest.mark.long)], ids=["poor", "C"])
+@pytest.mark.parametrize("locale", [POOR, pytest.param({"LC_ALL": "C"}, marks=LONGEST)], ids=["poor", "C"])
 def test_a_poor_locale_changes_no_json_and_stops_nothing(
     locale: dict[str, str], out: Path, handed_in: Path, rubric: Path, home: Path
 ) -> None:
@@ -189,7 +189,7 @@ def test_check_prints_a_report_as_json_and_says_by_its_status_what_it_is_worth(h
     assert not UNSHOWABLE.search(shouts.stdout + shouts.stderr)
 
 
-@pytest.mark.parametrize("no_color", ["1", pytest.param("", marks=pytest.mark.long)])
+@pytest.mark.parametrize("no_color", ["1", pytest.param("", marks=LONGEST)])
 def test_colours_are_for_terminals_and_not_for_those_who_want_none(
     no_color: str, out: Path, handed_in: Path, rubric: Path, home: Path
 ) -> None:
@@ -229,7 +229,7 @@ STREAMS = {
 SELDOM = ("$G 2> /dev/full", "$G >&-", "$G <&- 2>&-")
 
 
-@pytest.mark.parametrize("words", [pytest.param(w, marks=pytest.mark.long) if w in SELDOM else w for w in STREAMS])
+@pytest.mark.parametrize("words", [pytest.param(w, marks=LONGEST) if w in SELDOM else w for w in STREAMS])
 def test_closed_and_full_streams_change_nothing_else(words: str, out: Path, handed_in: Path, rubric: Path, home: Path) -> None:
     status, stdout, stderr = STREAMS[words]
     quiet = "" if "2>&1" in words else "-q"

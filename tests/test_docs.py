@@ -18,7 +18,7 @@ DOCS = ROOT / "docs"
 PAGES = sorted(path.stem for path in DOCS.glob("*.md"))
 ON_PAPER = {"scale"}  # has nothing to type
 NORMAL = {"own-data"}  # the others run with 'make test-all'
-LONGEST = {"lms", "cluster", "rubric"}  # which CI leaves out
+LONGEST = {"lms", "cluster", "rubric", "students", "gpu"}  # which CI leaves out
 NOT_RUN = "elsewhere"  # ```sh elsewhere: what changes this machine or needs others; it is checked for its spelling alone
 
 HALF = "def prune(model):\n    w = model.layers[0].weight.data\n    w[w.abs() < w.abs().median()] = 0.0\n"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, rubric_file, run_program
+from conftest import LONGEST, ROOT, rubric_file, run_program
 
 from grader.records import LAYERS
 from grader.sandbox import judged
@@ -102,6 +102,9 @@ def test_none_is_practice_and_for_check_alone(tmp_path: Path, handed_in: Path, h
     assert "isolation none: nothing kept this code from your files; the result is practice" in checked.stdout
 
 
+NAMESPACES = ("user", "mount", "pid", "network", "ipc", "uts")
+
+
 def examined(tmp_path: Path, home: Path, offers: str) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     before = where_there_is_no(offers) if offers else ()
     done = run_program("doctor", "--json", "--rubric", rubric_file(tmp_path), home=home, before=before)
@@ -122,10 +125,10 @@ def test_doctor_finds_what_this_machine_offers(tmp_path: Path, home: Path) -> No
 
 @pytest.mark.long
 @pytest.mark.parametrize(("offers", "level", "missing"), [
-    ("landlock", "L3", {"Landlock files", "Landlock TCP", "Landlock scopes"}),
+    pytest.param("landlock", "L3", {"Landlock files", "Landlock TCP", "Landlock scopes"}, marks=LONGEST),
     ("mounts", "L2", {"mount namespace"}),
-    ("namespaces", "L2", {f"{kind} namespace" for kind in ("user", "mount", "pid", "network", "ipc", "uts")}),
-    ("seccomp", "L1", {"seccomp"}),
+    pytest.param("namespaces", "L2", {f"{kind} namespace" for kind in NAMESPACES}, marks=LONGEST),
+    pytest.param("seccomp", "L1", {"seccomp"}, marks=LONGEST),
     ("landlock,namespaces", "L1", {"Landlock files", "user namespace"}),
 ])  # fmt: skip
 def test_doctor_finds_what_is_missing(offers: str, level: str, missing: set[str], tmp_path: Path, home: Path) -> None:

@@ -150,7 +150,9 @@ def committed(folder: Path) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("source", [MAGNITUDE.read_text(), BROKEN], ids=["graded", "broken"])
+@pytest.mark.parametrize(
+    "source", [MAGNITUDE.read_text(), pytest.param(BROKEN, marks=pytest.mark.longest)], ids=["graded", "broken"]
+)
 def test_the_check_workflows_commands_run_as_github_would(
     source: str, kits: Mapping[str, bytes], machine: Path, tmp_path: Path
 ) -> None:
@@ -172,6 +174,7 @@ def test_the_check_workflows_commands_run_as_github_would(
 
 
 @pytest.mark.long
+@pytest.mark.longest
 def test_the_instructors_workflow_clones_grades_and_reports(
     kits: Mapping[str, bytes], machine: Path, home: Path, tmp_path: Path
 ) -> None:

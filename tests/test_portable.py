@@ -21,7 +21,7 @@ from typing import Any
 
 import corpus
 import pytest
-from conftest import environment, program, rubric_file, run_program
+from conftest import LONGEST, environment, program, rubric_file, run_program
 
 from grader import evidence, fresh, intake, ladder, opening, pipeline, portable, rubric, task
 from grader.cli import watching
@@ -80,8 +80,8 @@ def told(outcome: Outcome, *, words: bool) -> tuple[Any, ...]:
 
 
 def slow_ones() -> list[Any]:
-    """Every third for CI too."""
-    marks = [[pytest.mark.long, *([pytest.mark.longest] if place % 3 else [])] for place in range(len(SLOW))]
+    """Every sixth for CI too."""
+    marks = [LONGEST if place % 6 else (pytest.mark.long,) for place in range(len(SLOW))]
     return [pytest.param(name, marks=several) for name, several in zip(SLOW, marks, strict=True)]
 
 
@@ -211,9 +211,10 @@ def test_check_comes_to_its_verdict_without_anything_of_posix(as_on_windows: Any
 
 @pytest.mark.long
 @pytest.mark.parametrize(("name", "verdict"), [
-    ("raises", "raised"), ("segfault", "crashed"), ("os_exit", "exited"), ("sleeps", "timed_out"), ("nan", "rejected"),
-    ("loops_in_prune", "timed_out"), ("project_folder", "graded"), ("reads_beside_its_file", "graded"),
-    ("notebook", "graded"),
+    ("raises", "raised"), ("segfault", "crashed"), ("sleeps", "timed_out"), ("reads_beside_its_file", "graded"),
+    pytest.param("os_exit", "exited", marks=LONGEST), pytest.param("nan", "rejected", marks=LONGEST),
+    pytest.param("loops_in_prune", "timed_out", marks=LONGEST), pytest.param("project_folder", "graded", marks=LONGEST),
+    pytest.param("notebook", "graded", marks=LONGEST),
 ])  # fmt: skip
 def test_verdicts_without_anything_of_posix(name: str, verdict: str, as_on_windows: Any, tmp_path: Path) -> None:
     rules = rubric_file(tmp_path, limits={"wall_seconds": 8, "cpu_seconds": 2})

@@ -108,7 +108,7 @@ class Sandbox:
             self._nursery = self._new_nursery()
             for card in self._cards:
                 cards.wake(card)
-                _must_be_open_to_runs(card)
+                must_be_open_to_runs(card)
             if self._cards:
                 self._seats = Seats(self._cards, self._rubric.limits.gpu_memory_bytes)
             self.isolation = self._establish()
@@ -401,7 +401,7 @@ def _raise_own_limit_on_descriptors() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _must_be_open_to_runs(card: Card) -> None:
+def must_be_open_to_runs(card: Card) -> None:
     """Raises NoGpuError where the driver's device files are for a group that no run is in."""
     needed = 0o006 if os.getuid() == 0 else 0  # as root a run is a user of its own
     for node in card.nodes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,10 +24,10 @@ import torch
 from conftest import ROOT, rubric_file, run_program
 from test_evaluate import INPUTS, KINDS, TARGETS, dense_error, drawn, linear_bridge, packed, with_zeros
 
-from grader import batch, cards, device, doctor, evaluating, opening, seats, stacked, task
+from grader import batch, cards, device, doctor, evaluating, opening, sandbox, seats, stacked, task
 from grader.cards import Card
 from grader.device import ATTEMPTS, DeviceEvaluator, Place, Uploaded
-from grader.errors import GraderError, UsageError
+from grader.errors import GraderError, NoGpuError, UsageError
 from grader.evaluate import Evaluator
 from grader.records import Graded, Measurement, Upload
 from grader.rubric import InstancesSection, Rubric
@@ -340,6 +341,31 @@ def test_cuda_visible_devices_is_read_as_cuda_reads_it(names: str | None, expect
     found = cards._visible(TWO, names)
     assert [card.name for card in found] == expected
     assert [card.place for card in found] == list(range(len(found)))
+
+
+def test_the_drivers_folder_is_where_its_library_was_loaded_from(tmp_path: Path) -> None:
+    """As after ld.so.conf has named one that no program would search otherwise. Any library can stand in for NVML."""
+    import _ctypes
+
+    for name in ("libnvidia-ml.so.1", "libcuda.so.1", "libnvidia-ptxjitcompiler.so.1"):
+        shutil.copy(_ctypes.__file__, tmp_path / name)
+    (tmp_path / "libnvidia-ptxjitcompiler.so.590").symlink_to("libnvidia-ptxjitcompiler.so.1")
+    code = f"import ctypes; ctypes.CDLL({str(tmp_path / 'libnvidia-ml.so.1')!r}); from grader import cards; "
+    code += "print(cards.driver_folders()[-1]); print(len(cards.libraries()))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == [str(tmp_path), "3"], done.stderr
+
+
+def test_a_device_file_that_runs_may_not_open_is_named(tmp_path: Path) -> None:
+    node = tmp_path / "nvidia0"
+    node.touch()
+    node.chmod(0o666)
+    sandbox.must_be_open_to_runs(replace(TWO[0], node=str(node)))
+    node.chmod(0o060)
+    with pytest.raises(
+        NoGpuError, match=r"nvidia0 is not open to the user that a submission runs as; set NVreg_DeviceFileMode=0666"
+    ):
+        sandbox.must_be_open_to_runs(replace(TWO[0], node=str(node)))
 
 
 # --- what a run with a GPU gets in its confinement --------------------------------------------------------------------

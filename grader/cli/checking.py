@@ -27,6 +27,7 @@ from grader.cli.options import (
     RubricOption,
     WatchOption,
     device_of,
+    given_path,
     home_of,
 )
 from grader.cli.terminal import BELOW, DONE, FAILED, answering, building, print_json, waiting
@@ -82,7 +83,7 @@ class _Wanted:
 
 
 def check(
-    path: Annotated[Path, typer.Argument(help="One submission: a file, a folder or a zip.")],
+    path: Annotated[Path, typer.Argument(help="One submission: a file, a folder or a zip.", parser=given_path)],
     rubric: RubricOption = DEFAULT_RUBRIC,
     device: DeviceOption = None,
     isolation: PracticeOption = Practice.best,

@@ -23,6 +23,7 @@ from grader.cli.options import (
     RubricOption,
     TrainingOption,
     WorkersOption,
+    given_path,
     home_of,
     training_device,
 )
@@ -47,11 +48,11 @@ from grader.rubric import Rubric
 
 def batch(
     paths: Annotated[
-        list[Path] | None, typer.Argument(help="Submissions, or folders of submissions.", metavar="[PATH]...")
+        list[Path] | None, typer.Argument(help="Submissions, or folders of submissions.", metavar="[PATH]...", parser=given_path)
     ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Where reports and the ledger go.", metavar="FOLDER")] = Path(
-        "reports"
-    ),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Where reports and the ledger go.", metavar="FOLDER", parser=given_path)
+    ] = Path("reports"),
     rubric: RubricOption = DEFAULT_RUBRIC,
     device: DeviceOption = None,
     workers: WorkersOption = None,

@@ -11,7 +11,7 @@ import typer
 
 from grader import rubric as rubrics
 from grader.attempts import student_of
-from grader.cli.options import DEFAULT_RUBRIC, JsonOption, QuietOption, RubricOption, home_of
+from grader.cli.options import DEFAULT_RUBRIC, JsonOption, QuietOption, RubricOption, given_path, home_of
 from grader.cli.steps import decisions, write_reports
 from grader.cli.stored import Stored
 from grader.cli.terminal import PlainConsole, answering, cell, print_json, tell
@@ -37,7 +37,7 @@ class Move:
 
 
 def remark(
-    out: Annotated[Path, typer.Argument(help="The folder of a batch's reports.", metavar="OUT")],
+    out: Annotated[Path, typer.Argument(help="The folder of a batch's reports.", metavar="OUT", parser=given_path)],
     rubric: RubricOption = DEFAULT_RUBRIC,
     quiet: QuietOption = False,
     as_json: JsonOption = False,

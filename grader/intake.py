@@ -167,7 +167,7 @@ def _uploads(path: Path, remarks: list[str]) -> list[Upload]:
         real = path.resolve(strict=True)
         if downloaded := downloads.split(path, real, remarks):
             return downloaded
-        if real.is_file():
+        if not real.is_dir():  # a device, too: reading it says what is wrong
             return [_upload(path, real, remarks)]
         names = sorted(os.listdir(real))
     except FileNotFoundError:

@@ -212,6 +212,14 @@ def test_a_path_without_submissions_is_wrong_usage(tmp_path: Path, make: str) ->
         intake.find([path])
 
 
+def test_a_path_that_is_a_device_gets_the_words_of_one_in_a_folder(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.py")
+    for path in (tmp_path, tmp_path / "pipe.py", Path("/dev/null")):
+        (upload,) = intake.find([path])
+        with pytest.raises(SubmissionError, match="is a link or a device, expected a .py, .ipynb or .zip file, or a folder"):
+            intake.read(upload)
+
+
 def test_a_link_in_a_batch_is_never_followed(tmp_path: Path) -> None:
     (tmp_path / "secret.py").write_bytes(PRUNE)
     batch = tmp_path / "batch"

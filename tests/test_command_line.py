@@ -178,6 +178,14 @@ def test_reports_among_the_submissions_are_said_to_be_left_out(
     assert len(grades_in(out)["submissions"]) == 2
 
 
+def test_what_is_missing_beside_a_check_is_said_and_stops_nothing(home: Path, tmp_path: Path) -> None:
+    rubric = rubric_file(tmp_path, allow={"packages": ["torch", "numpy", "nosuchpkg"]})
+    done = run_program("check", MAGNITUDE, "--rubric", rubric, "--metadata", tmp_path / "nosuch.json", home=home)
+    assert done.returncode == 0 and done.stdout.startswith("graded: ")
+    assert "nosuch.json: can't be read (No such file or directory); names and time stay unknown" in done.stderr
+    assert "not installed here, though allow.packages lists them: nosuchpkg; no import of them works" in done.stderr
+
+
 POOR = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 

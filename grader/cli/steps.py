@@ -69,10 +69,8 @@ def handed_in(paths: Sequence[Path], roster: Path | None, which: str) -> list[Up
 def tell_of_missing_packages(rules: Rubric) -> None:
     """An import of one would fail, and cost a submission its points."""
     if missing := missing_packages(rules):
-        names = ", ".join(missing)
-        tell(
-            f"not installed here, though allow.packages lists them: {shown(names, 300)}; no import of them works", style="yellow"
-        )
+        names = shown(", ".join(missing), 300)
+        tell(f"not installed here, though allow.packages lists them: {names}; no import of them works", style="yellow")
 
 
 def prepare_task(rules: Rubric, rubric: Path, quiet: bool, train_on: str = "cpu") -> task.Task:

@@ -10,7 +10,7 @@ The modules, in the order in which a submission meets them:
 - ``formulas``  sparsity, error, score, points: pure, used on both sides of the process line
 - ``task``      the instances: data, splits, trained models, secret; ``generator`` makes them, ``owndata`` reads others'
 - ``intake``    finds and reads submissions, never executes them; ``notebook`` and ``unzip`` open two of their forms;
-  ``naming`` makes ids of names, ``nofollow`` opens what no link leads to
+  ``naming`` makes ids of names, ``nofollow`` opens what no link leads to, ``beside`` tells submissions from what lies beside them
 - ``downloads`` splits what an LMS gave, ``gradescope`` reads its metadata, ``clone`` a git clone's commit; ``roster`` says who
   each is and who is missing, ``attempts`` which of several counts
 - ``sandbox``   the keeper's side of a run; ``nursery`` owns the forking process, ``conversation`` one run's pipes and clock

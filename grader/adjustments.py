@@ -39,7 +39,8 @@ class Adjustment(Section):
         if self.points is None and not self.waive_late and not self.comment:
             raise ValueError("expected points, waive_late or a comment")
         if (self.waive_late or (self.points is not None and self.criterion is None)) and not self.reason:
-            raise ValueError("expected a reason: points are overridden or a penalty is waived")
+            what = "waive_late takes away a penalty" if self.waive_late else "points without a criterion are the final ones"
+            raise ValueError(f"reason|missing|some words for the student, because {what}")
         return self
 
 

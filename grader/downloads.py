@@ -28,7 +28,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from grader import gradescope, naming, unzip
+from grader import beside, gradescope, naming, unzip
+from grader.beside import is_batch_litter
 from grader.errors import GraderError, UsageError
 from grader.nofollow import is_folder, opened_folder, regular
 from grader.records import Part, Person, Upload
@@ -48,6 +49,11 @@ _MOODLE = re.compile(
     re.DOTALL,
 )
 _METADATA = "submission_metadata.yml"
+_BELONGS: dict[str, Callable[[str], object]] = {  # whether a name at the top of a download is one of those that the LMS gives
+    "Gradescope": lambda name: name == _METADATA or gradescope.is_submission(name),
+    "Moodle": _MOODLE.fullmatch,
+    "Canvas": _CANVAS.fullmatch,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,21 +108,20 @@ def split(given: Path, real: Path, remarks: list[str]) -> list[Upload]:
         for lms, recognise in (("Gradescope", _gradescope), ("Moodle", _moodle), ("Canvas", _canvas)):
             if found := recognise(download, remarks):
                 people = len({upload.student for upload in found})
-                remarks.append(
-                    f"{naming.printable(str(given))}: a {lms} download of {people} {'people' if people > 1 else 'person'}"
-                )
+                shown = naming.printable(str(given))
+                remarks.append(f"{shown}: a {lms} download of {people} {'people' if people > 1 else 'person'}")
+                if others := beside.left_out(_left_out(download, real, _BELONGS[lms])):
+                    remarks.append(f"{shown}: left out, as no submission: {others}")
                 return found
     return []
 
 
-def is_batch_litter(name: str, folder: bool) -> bool:
-    """Whether a file beside submissions is an instructor's or a system's."""
-    lower = name.lower()
-    if is_litter(name) or lower in {"thumbs.db", "desktop.ini"}:
-        return True
-    if folder or re.search(r"\.(?:py|ipynb)\.txt$", lower):
-        return False
-    return lower.startswith("readme") or lower.endswith((".md", ".txt", ".csv", ".yaml", ".yml"))
+def _left_out(download: _Download, real: Path, belongs: Callable[[str], object]) -> list[Path]:
+    """What lies in the download, or beside the folder that holds all of it, and is nobody's work by the LMS's rule."""
+    names = [child.name for child in download.children] if download.is_zip else os.listdir(download.path)
+    around = os.listdir(real) if not download.is_zip and download.path != real else []
+    others = [download.path / name for name in names if not belongs(name)]
+    return others + [real / name for name in around if name != download.path.name]
 
 
 def absent(student: str, person: Person, lms_id: str = "", submitted_at: str | None = None) -> Upload:
@@ -183,13 +188,15 @@ def _looked_at(given: Path, real: Path) -> Iterator[_Download]:
 
 
 def _listed(folder: Path) -> tuple[_Child, ...]:
+    """What lies in a folder, but for reports that a batch has written there: the LMS has given none."""
     children = []
     with os.scandir(folder) as entries:
         for entry in entries:
             children.append(_Child(entry.name, is_folder=entry.is_dir(follow_symlinks=False)))
             if len(children) > MAX_CHILDREN:
                 raise UsageError(f"{folder}: expected at most {MAX_CHILDREN:,} submissions, found more; name a smaller folder")
-    return tuple(sorted(children, key=lambda child: child.name))
+    submissions = (child for child in children if not beside.holds_reports(folder / child.name))
+    return tuple(sorted(submissions, key=lambda child: child.name))
 
 
 def _nested(names: Iterable[str]) -> tuple[_Child, ...]:

@@ -5,8 +5,8 @@ submission, no archive is ever extracted to disk, no link is followed, and every
 student's upload can do wrong ends as SubmissionError (``unreadable``); a disk that can't be read is a GraderError.
 
 What counts as a submission in a batch folder: every child but hidden files (``.x``, ``~x``), ``__pycache__`` and
-``__MACOSX``, and an instructor's litter (README*, .md, .txt, .csv, .yaml). Any other file is somebody's work: a .rar,
-a .docx or a ``prune.py.txt`` gets its row, which says what is accepted.
+``__MACOSX``, an instructor's own files (README*, .md, .txt, .csv, .yaml) and reports; see :mod:`grader.beside`. Any other
+file is somebody's work: a .rar, a .docx or a ``prune.py.txt`` gets its row, which says what is accepted.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from grader import attempts, clone, downloads, notebook, unzip
+from grader import attempts, beside, clone, downloads, notebook, unzip
 from grader.errors import GraderError, SubmissionError, UsageError
 from grader.naming import printable, unique
 from grader.nofollow import is_folder, opened_folder, regular
@@ -167,7 +167,7 @@ def _uploads(path: Path, remarks: list[str]) -> list[Upload]:
         real = path.resolve(strict=True)
         if downloaded := downloads.split(path, real, remarks):
             return downloaded
-        if real.is_file():
+        if not real.is_dir():  # a device, too: reading it says what is wrong
             return [_upload(path, real, remarks)]
         names = sorted(os.listdir(real))
     except FileNotFoundError:
@@ -176,10 +176,21 @@ def _uploads(path: Path, remarks: list[str]) -> list[Upload]:
         raise UsageError(f"{path}: can't be read: {getattr(error, 'strerror', None) or error}; check the path") from None
     if "prune.py" in names:
         return [_upload(path, real, remarks)]
-    children = [name for name in names if not downloads.is_batch_litter(name, is_folder(real / name))]
-    if not children:
-        raise UsageError(f"{path}: expected submissions ({ACCEPTED} each), found none; put them there or name another path")
-    return [_upload(path / name, real / name, remarks) for name in children]
+    if beside.LEDGER in names:
+        raise UsageError(f"{path}: holds the reports of a batch, expected submissions; name the folder of submissions instead")
+    return [_upload(path / name, real / name, remarks) for name in _submissions_in(path, real, names, remarks)]
+
+
+def _submissions_in(path: Path, real: Path, names: Sequence[str], remarks: list[str]) -> list[str]:
+    """The names of submissions in a folder; of others an instructor is told."""
+    others = {name for name in names if beside.is_no_submission(real / name)}
+    left_out = beside.left_out(real / name for name in others)
+    if others == set(names):
+        found = f"none but {left_out}" if left_out else "none"
+        raise UsageError(f"{path}: expected submissions ({ACCEPTED} each), found {found}; put them there or name another path")
+    if left_out:
+        remarks.append(f"{printable(str(path))}: left out, as no submission: {left_out}")
+    return [name for name in names if name not in others]
 
 
 def _upload(given: Path, real: Path, remarks: list[str]) -> Upload:

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import datetime
 import math
-import re
 from dataclasses import dataclass
 
+from grader import rubric
 from grader.errors import UsageError
 from grader.rubric import LateSection, moment
 
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(min|m|h|d|w)[a-z]*", re.IGNORECASE)
-_UNIT_SECONDS = {"min": 60, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+UNKNOWN = "no time of handing in is known, so the late rules were not applied"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ def lateness(rules: LateSection | None, submitted_at: str | None, own_extension:
     if rules is None:
         return None
     if submitted_at is None:
-        return Lateness(0.0, 0.0, "no time of handing in is known, so the late rules were not applied")
+        return Lateness(0.0, 0.0, UNKNOWN)
     due = extended(rules, own_extension)
     late = (moment(submitted_at, rules.timezone) - due).total_seconds()
     if late <= 0:
@@ -55,19 +54,10 @@ def _percent(rules: LateSection, late_seconds: float) -> float:
 
 def extended(rules: LateSection, own: str) -> datetime.datetime:
     """The due date with an extension: another date, or a span that is added. Raises UsageError for anything else."""
-    due = moment(rules.due, rules.timezone)
-    if not own.strip():
-        return due
-    if found := _SPAN.fullmatch(own.strip()):
-        return due + datetime.timedelta(seconds=float(found[1]) * _UNIT_SECONDS[_unit(found[2])])
     try:
-        return max(due, moment(own, rules.timezone))
+        return rubric.extended(moment(rules.due, rules.timezone), own, rules.timezone)
     except ValueError:
-        raise UsageError(f"the extension {own!r} is no date and no span, expected such as 2026-12-05T23:59 or 48h") from None
-
-
-def _unit(word: str) -> str:
-    return word.lower() if word.lower() in _UNIT_SECONDS else word[0].lower()
+        raise UsageError(f"the extension is {own!r}, expected {rubric.EXTENSION}") from None
 
 
 def span(seconds: float) -> str:

@@ -22,6 +22,7 @@ from grader.errors import UsageError
 from grader.naming import file_system_safe, unique
 from grader.nofollow import is_folder
 from grader.records import Person, Upload
+from grader.rubric import EXTENSION, is_extension
 
 MAX_BYTES = 8 << 20
 MAX_PEOPLE = 50_000
@@ -144,6 +145,8 @@ def _enrolled(row: dict[str, str], where: str) -> Enrolled:
     if not cells["id"]:
         raise UsageError(f"{where}: the id is empty; each person needs one")
     person = Person(*(cells[name] for name in ("id", "name", "email", "section", "group", "extension")))
+    if not is_extension(person.extension):
+        raise UsageError(f"{where}: extension is {person.extension!r}, expected {EXTENSION}")
     time = cells["submitted_at"] or None
     if time:
         try:

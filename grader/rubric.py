@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
+import re
 import zoneinfo
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from grader import formulas, yamlfile
 from grader.errors import UsageError
@@ -23,8 +25,12 @@ Points = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]  # so that n
 Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]  # within what the kernel's clocks and limits can hold
 DEVICES = r"auto|cpu|cuda(:\d{1,3}(,\d{1,3})*)?"  # a regular expression
+EXTENSION = "a date such as 2026-12-05T23:59 or a span such as 48h"
 MIB = 1 << 20
 PIB = 1 << 50
+
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(min|m|h|d|w)[a-z]*", re.IGNORECASE)
+_UNIT_SECONDS = {"min": 60, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 class TaskFiles(Section):
@@ -81,6 +87,13 @@ class LimitsSection(Section):
     processes: Annotated[int, Field(ge=1, le=1 << 20)] = 64
     file_bytes: Annotated[int, Field(ge=MIB, le=PIB)] = 256 * MIB
     log_bytes: Annotated[int, Field(ge=1024, le=64 * MIB)] = 65536
+
+    @model_validator(mode="after")
+    def threads_can_start(self) -> Self:
+        """A run may have processes + threads tasks, and two of its threads each start a pool: torch ends where one can't."""
+        if self.threads > (most := self.processes + 1):
+            raise ValueError(f"threads|{self.threads}|at most limits.processes + 1 ({most}), because each counts as a process")
+        return self
 
 
 class AllowSection(Section):
@@ -141,6 +154,39 @@ class Tier(Section):
     percent: Percent
 
 
+def moment(text: str, zone: str) -> datetime.datetime:
+    """A date in ISO 8601, in ``zone`` unless it has an offset of its own. Raises ValueError for anything else."""
+    found = datetime.datetime.fromisoformat(text.strip())
+    return found if found.tzinfo else found.replace(tzinfo=zoneinfo.ZoneInfo(zone))
+
+
+def extended(due: datetime.datetime, own: str, zone: str) -> datetime.datetime:
+    """The due date with an extension: a date if it is later, or a span that is added. Raises ValueError for anything else."""
+    if not own.strip():
+        return due
+    found = _SPAN.fullmatch(own.strip())
+    if not found:
+        return max(due, moment(own, zone))
+    unit = found[2].lower()
+    try:
+        return due + datetime.timedelta(seconds=float(found[1]) * _UNIT_SECONDS[unit])
+    except OverflowError:
+        raise ValueError(f"{own!r} leads beyond the calendar") from None
+
+
+def is_extension(own: str) -> bool:
+    try:
+        return bool(extended(datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC), own, "UTC"))
+    except ValueError:
+        return False
+
+
+def _an_extension(own: str) -> str:
+    if not is_extension(own):
+        raise PydanticCustomError("expected", "expected {expected}", {"expected": EXTENSION})
+    return own
+
+
 class LateSection(Section):
     """What lateness costs, in percent of the points that were earned or of those that there are."""
 
@@ -151,7 +197,7 @@ class LateSection(Section):
     percent_per_day: Percent | None = None  # for each day that has begun
     cap_percent: Percent = 100.0  # at most, and beyond the last tier
     of: Literal["earned", "maximum"] = "earned"
-    extensions: Mapping[str, str] = Field(default_factory=dict)  # by student id: another date, or a span such as 48h
+    extensions: Mapping[str, Annotated[str, AfterValidator(_an_extension)]] = Field(default_factory=dict)  # by student id
 
     @model_validator(mode="after")
     def one_rule_and_real_dates(self) -> Self:
@@ -166,12 +212,6 @@ class LateSection(Section):
         if bool(self.tiers) == (self.percent_per_day is not None):
             raise ValueError("expected either tiers or percent_per_day")
         return self
-
-
-def moment(text: str, zone: str) -> datetime.datetime:
-    """A date in ISO 8601, in ``zone`` unless it has an offset of its own. Raises ValueError for anything else."""
-    found = datetime.datetime.fromisoformat(text.strip())
-    return found if found.tzinfo else found.replace(tzinfo=zoneinfo.ZoneInfo(zone))
 
 
 class FeedbackSection(Section):

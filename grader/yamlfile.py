@@ -93,6 +93,12 @@ def _construct_unique_mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) 
     return loader.construct_mapping(node, deep=True)
 
 
+def _refuse_tag(loader: _UniqueKeyLoader, node: yaml.Node) -> None:
+    tag = node.tag.replace("tag:yaml.org,2002:", "!!")[:60]
+    raise yaml.constructor.ConstructorError(None, None, f"{tag!r}: tags are not allowed; write plain values", node.start_mark)
+
+
+_UniqueKeyLoader.add_constructor(None, _refuse_tag)
 _UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_unique_mapping)
 
 
@@ -119,6 +125,7 @@ def _sentence(error: ErrorDetails, root: type[BaseModel], name: str) -> str:
         "less_than_equal": "a number of at most {le}",
         "finite_number": "a finite number",
         "literal_error": "{expected}",
+        "expected": "{expected}",  # of a validator of our own
         "string_pattern_mismatch": "auto, cpu, cuda or cuda:N,M" if key == "device" else "a package name such as 'scikit-learn'",
         "string_too_short": "some text",
         "string_too_long": "a shorter text",

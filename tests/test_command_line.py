@@ -80,8 +80,13 @@ WRONG = {
     "batch {x}/subs --device gpu": "the device is 'gpu', expected auto, cpu, cuda or cuda:N",
     "batch {x}/subs --workers 0": "invalid value for '--workers': ",
     "batch {x}/subs -o {x}/file": "file: results can't be written there: File exists; name another folder with --out",
+    "batch {x}/reports -o {x}/reports": "reports: holds the reports of a batch, expected submissions; name the folder of ",
     "batch {x}/subs -o {x}/subs": "subs: holds submissions, and reports would become some; name another folder with --out",
     "batch {x}/subs -o {x}/subs/magnitude.py/out": "out: lies in the submission 'magnitude'; name another folder with --out",
+    "batch ''": "an empty path; expected the name of a file or folder (is a variable empty?)",
+    "batch {x}/subs -o ''": "an empty path",
+    "check ''": "an empty path",
+    "remark ''": "an empty path",
     "check": "missing argument 'path'; see 'grade.py check --help'",
     "check {x}/two": "two: holds 2 submissions, expected one; use 'grade.py batch ",
     "check {x}/subs/magnitude.py --min-points nan": "--min-points nan: expected a finite number",
@@ -98,6 +103,8 @@ def wrong(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, 
     (folder / "two" / "a.py").write_text(SHOUTS)
     (folder / "two" / "b.py").write_text(SHOUTS)
     (folder / "file").touch()
+    (folder / "reports").mkdir()
+    (folder / "reports" / "ledger.sqlite").touch()
     (folder / "wrong.yaml").write_text("limits: {cpu_secs: 3}\n")
 
     def run(words: str) -> Done:
@@ -159,6 +166,24 @@ def test_json_alone_is_on_stdout_and_is_what_stands_in_the_file(
     assert done.stdout == (out / "grades.json").read_text()
     assert json.loads(done.stdout) == grades_in(graded[0])
     assert "magnitude: graded" in done.stderr
+
+
+def test_reports_among_the_submissions_are_said_to_be_left_out(
+    graded: tuple[Path, Done], handed_in: Path, rubric: Path, home: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(handed_in, tmp_path / "subs")
+    out = shutil.copytree(graded[0], folder / "reports")
+    done = run_program("batch", folder, "-o", out, "--rubric", rubric, home=home)
+    assert done.returncode == 0 and "subs: left out, as no submission: reports/ (reports)" in done.stderr
+    assert len(grades_in(out)["submissions"]) == 2
+
+
+def test_what_is_missing_beside_a_check_is_said_and_stops_nothing(home: Path, tmp_path: Path) -> None:
+    rubric = rubric_file(tmp_path, allow={"packages": ["torch", "numpy", "nosuchpkg"]})
+    done = run_program("check", MAGNITUDE, "--rubric", rubric, "--metadata", tmp_path / "nosuch.json", home=home)
+    assert done.returncode == 0 and done.stdout.startswith("graded: ")
+    assert "nosuch.json: can't be read (No such file or directory); names and time stay unknown" in done.stderr
+    assert "not installed here, though allow.packages lists them: nosuchpkg; no import of them works" in done.stderr
 
 
 POOR = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

@@ -201,6 +201,16 @@ def test_an_instructors_notes_beside_a_canvas_folder_are_no_submission(tmp_path:
     assert list(found(folder)) == ["a_1", "b_2"]
 
 
+@pytest.mark.parametrize("files", [CANVAS, MOODLE, GRADESCOPE], ids=["canvas", "moodle", "gradescope"])
+def test_what_lies_beside_a_download_is_left_out_and_named(tmp_path: Path, files: dict[str, bytes]) -> None:
+    students = list(found(unpacked(tmp_path / "d", files)))
+    inner = tmp_path / "d" / "assignment_1_export" if files is GRADESCOPE else tmp_path / "d"
+    unpacked(inner, {"reports/ledger.sqlite": b"", "notes.txt": b"", ".DS_Store": b""})
+    remarks: list[str] = []
+    assert [upload.student for upload in intake.find([tmp_path / "d"], remarks)] == students
+    assert remarks[-1] == f"{tmp_path / 'd'}: left out, as no submission: notes.txt, reports/ (reports)"
+
+
 def test_a_name_that_canvas_did_not_write_is_remarked(tmp_path: Path) -> None:
     folder = unpacked(tmp_path / "c", {"a_1_5_x.py": PRUNE, "b_2_6_x.py": PRUNE, "bob.py": PRUNE})
     remarks: list[str] = []

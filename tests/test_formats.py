@@ -72,6 +72,20 @@ def test_no_runner_obeys_a_submission_whatever_is_printed(outcome: Outcome, writ
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", printed)
 
 
+def test_where_no_time_is_known_the_text_says_that_late_rules_were_not_applied() -> None:
+    rubric = parse({"late": {"due": "2026-05-01", "percent_per_day": 10}}, "rubric.yaml")
+    known = checked(measured(), rubric)
+    unknown = Checked(known.report.model_copy(update={"lateness": None}), rubric, ISOLATION)
+    assert "handed in: 12 h" not in summary(unknown) and "handed in: " in summary(known)
+    assert "handed in: no time of handing in is known, so the late rules were not applied" in summary(unknown)
+    assert "handed in" not in summary(checked(measured()))
+
+
+def test_what_the_grader_owes_in_a_check_is_not_said_to_be_seen_by_an_instructor() -> None:
+    owed = Outcome("public", None, Failure("not_graded", "evaluate", "the grader failed"))
+    assert "sees this too" not in summary(checked(owed)) and "a check of your own you run again" in summary(checked(owed))
+
+
 def test_everything_that_is_written_as_json_can_be_printed_in_a_job() -> None:
     report = checked(broken()).report
     printed = to_json(report).replace("##", "#\\u0023")

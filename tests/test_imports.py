@@ -16,7 +16,8 @@ MODULES = sorted((ROOT / "grader").rglob("*.py"))
 # In the order of the path: a module imports only what stands before it. The report package only renders.
 ORDER = [
     "signals", "records", "errors", "formulas", "yamlfile", "rubric", "lateness", "adjustments", "marking", "generator",
-    "owndata", "task", "notebook", "unzip", "naming", "nofollow", "attempts", "clone", "gradescope", "downloads", "roster",
+    "owndata", "task", "notebook", "unzip", "naming", "nofollow", "beside", "attempts", "clone", "gradescope", "downloads",
+    "roster",
     "intake",
     "frames", "handover", "incoming", "nursery", "cgroup", "evidence", "conversation", "standby", "turns", "cards", "seats",
     "sandbox", "fresh", "portable", "weights", "picture", "evaluate", "stacked", "evaluating", "sharing", "device", "ledger",

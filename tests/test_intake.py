@@ -110,6 +110,46 @@ def test_litter_is_no_submission_but_an_unknown_file_is(tmp_path: Path) -> None:
     assert students(tmp_path) == ["a", "b", "c"]
 
 
+def test_what_is_left_out_of_a_batch_is_named_in_one_remark(tmp_path: Path) -> None:
+    for name in ("a.py", "prune.txt", "rubric.yaml", ".DS_Store", "desktop.ini", "~$x.docx"):
+        (tmp_path / name).write_bytes(PRUNE)
+    remarks: list[str] = []
+    intake.find([tmp_path], remarks)
+    assert remarks == [f"{tmp_path}: left out, as no submission: prune.txt, rubric.yaml"]
+
+
+def test_of_many_files_that_are_left_out_the_first_are_named(tmp_path: Path) -> None:
+    for name in ("a.py", *(f"{n:02}.csv" for n in range(30))):
+        (tmp_path / name).write_bytes(PRUNE)
+    remarks: list[str] = []
+    intake.find([tmp_path], remarks)
+    assert remarks[0].endswith("06.csv, 07.csv and 22 more")
+
+
+@pytest.mark.parametrize("name", ["readme.py", "README.ipynb", "Readme_ann.ZIP", "readme.py.txt"])
+def test_what_is_named_like_a_source_is_a_submission_whatever_its_first_letters(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(PRUNE)
+    assert len(students(tmp_path)) == 1
+
+
+def test_reports_of_an_earlier_batch_are_no_submission_but_are_named(tmp_path: Path) -> None:
+    (tmp_path / "week1").mkdir()
+    (tmp_path / "week1" / "ledger.sqlite").touch()
+    (tmp_path / "a.py").write_bytes(PRUNE)
+    remarks: list[str] = []
+    assert [upload.student for upload in intake.find([tmp_path], remarks)] == ["a"]
+    assert remarks == [f"{tmp_path}: left out, as no submission: week1/ (reports)"]
+    with pytest.raises(UsageError, match="week1: holds the reports of a batch, expected submissions"):
+        intake.find([tmp_path / "week1"])
+
+
+def test_a_students_folder_is_a_submission_even_with_a_file_of_a_ledgers_name(tmp_path: Path) -> None:
+    (tmp_path / "ann").mkdir()
+    for name in ("ledger.sqlite", "main.py"):
+        (tmp_path / "ann" / name).write_bytes(PRUNE)
+    assert students(tmp_path) == ["ann"]
+
+
 def test_a_clash_of_stems_takes_the_name_with_its_suffix(tmp_path: Path) -> None:
     for name in ("ann.py", "ann.ipynb", "bob.py"):
         (tmp_path / name).write_bytes(b"x")
@@ -170,6 +210,14 @@ def test_a_path_without_submissions_is_wrong_usage(tmp_path: Path, make: str) ->
         (path / "README.md").write_bytes(b"x")
     with pytest.raises(UsageError, match=r"batch: .*expected"):
         intake.find([path])
+
+
+def test_a_path_that_is_a_device_gets_the_words_of_one_in_a_folder(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.py")
+    for path in (tmp_path, tmp_path / "pipe.py", Path("/dev/null")):
+        (upload,) = intake.find([path])
+        with pytest.raises(SubmissionError, match="is a link or a device, expected a .py, .ipynb or .zip file, or a folder"):
+            intake.read(upload)
 
 
 def test_a_link_in_a_batch_is_never_followed(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_an_extension_never_brings_the_date_forward() -> None:
 
 
 def test_an_extension_that_is_neither_is_refused() -> None:
-    with pytest.raises(UsageError, match="the extension 'soon' is no date and no span, expected such as"):
+    with pytest.raises(UsageError, match="the extension is 'soon', expected a date such as"):
         share(DUE, "soon", percent_per_day=10)
 
 
@@ -104,6 +104,11 @@ def test_spans_are_told_as_people_do() -> None:
         ({}, "late: expected either tiers or percent_per_day"),
         ({"percent_per_day": 10, "tiers": TIERS}, "late: expected either tiers or percent_per_day"),
         ({"percent_per_day": 110}, "late.percent_per_day is 110, expected a number of at most 100"),
+        (
+            {"percent_per_day": 10, "extensions": {"ada": "48h", "nobody": "soon"}},
+            "late.extensions.nobody is 'soon', expected a date such as 2026-12-05T23:59 or a span such as 48h",
+        ),
+        ({"percent_per_day": 10, "extensions": {"ada": "9" * 400 + "w"}}, "late.extensions.ada is '999"),
         ({"per_day": 10}, "late.per_day is not a key of the rubric; expected one of due, timezone"),
     ],
 )
@@ -198,7 +203,8 @@ def test_a_late_penalty_tells_a_student_no_more_than_the_points_do() -> None:
         ("student: ada", "expected a list of entries such as '- student: ada', found a group of keys"),
         ("- ada", "entry 1: expected keys and values such as 'student: ada', found 'ada'"),
         ("- {student: ada, author: x, comment: c}\n- {student: ada, points: 1}", "entry 2: author is missing"),
-        ("- {student: ada, author: x, points: 1}", "entry 1: an adjustment: expected a reason"),
+        ("- {student: ada, author: x, points: 1}", "entry 1: reason is missing, expected some words for the"),
+        ("- {student: ada, author: x, waive_late: true}", "because waive_late takes away a penalty"),
         ("- {student: ada, author: x}", "expected points, waive_late or a comment"),
         ("- {student: ada, author: x, point: 1}", "point is not a key of an adjustment; expected one of student, author"),
         ("- {student: ada, author: x, points: many, reason: r}", "points is 'many', expected a number"),

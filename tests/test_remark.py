@@ -119,6 +119,15 @@ def test_a_remark_that_was_stopped_before_its_end_is_told_again(out: Path, rubri
     assert "2 of 3 submissions moved" in run_program("remark", out, "--rubric", other).stdout
 
 
+def test_a_batch_under_a_rubric_that_is_refused_now_is_told_apart(out: Path, rubric: Path) -> None:
+    with Ledger(out) as ledger:
+        batch = ledger.batch()
+        assert batch
+        ledger.open_batch(replace(batch, rubric='{"limits": {"processes": 1, "threads": 64}}'))
+    done = run_program("remark", out, "--rubric", rubric)
+    assert done.returncode == 2 and "was marked by a rubric that this version refuses" in done.stderr
+
+
 def test_a_folder_without_a_batch_is_refused_in_one_sentence(tmp_path: Path, rubric: Path) -> None:
     missing = run_program("remark", tmp_path / "nowhere", "--rubric", rubric)
     assert missing.returncode == 2 and "expected a folder that 'grade.py batch' has written" in missing.stderr

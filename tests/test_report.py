@@ -15,6 +15,7 @@ import pytest
 from classes import class_page, whole, write_class
 from jsonschema import Draft202012Validator
 
+from grader.cli.table import print_table
 from grader.errors import GraderError
 from grader.records import Failure, Graded, Isolation, LayerCount, Measurement, Outcome, Upload, Verdict
 from grader.report import advice, build, schema, write
@@ -320,6 +321,31 @@ def test_the_gradebook_has_one_line_for_each_submission_and_exact_points() -> No
 def test_every_verdict_has_plain_words(verdict: Verdict) -> None:
     words = advice.explain(verdict, PLAIN)
     assert words.title and words.meaning and words.advice and "{" not in words.meaning
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        (
+            "prune(model) used more than 6 s of CPU time (limits.cpu_seconds in rubric.yaml); try fewer training steps",
+            "prune(model) used more than 6 s of CPU time; raise limits.cpu_seconds in rubric.yaml, and see 'grade.py doctor'",
+        ),
+        (
+            "more memory was used than limits.memory_bytes in rubric.yaml allows",
+            "more memory was used than limits.memory_bytes in rubric.yaml allows; raise limits.memory_bytes in rubric.yaml, and ",
+        ),
+        ("ValueError: no; or so", "ValueError: no; or so; see 'grade.py doctor'"),
+    ],
+)
+def test_a_failing_reference_gets_an_instructors_advice(message: str, told: str) -> None:
+    assert advice.for_instructor(message).startswith(told)
+
+
+def test_the_graders_own_row_is_told_from_a_student_of_that_name(capsys: pytest.CaptureFixture[str]) -> None:
+    own = build.report(submission(graded("public"), student="reference"), PLAIN, None)
+    about = build.about(PLAIN, "ef" * 32, Isolation("L3", ()), {}, own)
+    print_table([own], about)
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["student", "reference", "(reference)"]
 
 
 @pytest.mark.parametrize(

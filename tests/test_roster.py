@@ -225,6 +225,10 @@ def test_what_spreadsheets_write_is_read(tmp_path: Path, data: bytes) -> None:
         (b"id\na1\nb\nA1\n", "line 4: the id 'A1' stands in line 2 already"),
         (b"id\n\xe4\n", "save it as 'CSV UTF-8'"),
         (b'id,name\n1,"Ann\n', "not CSV"),
+        (
+            b"id,extension\n1,soon\n",
+            "line 2: extension is 'soon', expected a date such as 2026-12-05T23:59 or a span such as 48h",
+        ),
         (b"id,submitted_at\n1,1 May\n", "line 2: submitted_at is '1 May', expected a time with its zone"),
         (b"id,submitted_at\n1,2026-05-01 10:00\n", "expected a time with its zone"),
         (b"id\n" + b"x" * (9 << 20), "at most 8 MiB"),

@@ -63,6 +63,7 @@ THRESHOLD = {"name": "a", "kind": "threshold", "points": 1}
         ("task", {}, "task: expected either public_seed or files"),
         ("task", {"files": FILES}, "instances.hidden is 2, expected 0, because task.files is one instance"),
         ("task", {"files": {"train": "a"}}, "task.files.validation is missing"),
+        ("limits.threads", 64 + 2, "limits.threads is 66, expected at most limits.processes + 1 (65), because each counts as"),
         ("device", "tpu", "device is 'tpu', expected auto, cpu, cuda or cuda:N"),
         ("allow.exec", "yes", "allow.exec is 'yes', expected true or false"),
         ("allow.packages", ["a b"], "allow.packages.0 is 'a b', expected a package name"),
@@ -86,7 +87,7 @@ def test_a_wrong_value_is_refused_by_its_key(key: str, value: Any, sentence: str
         (b"", "expected keys and values such as 'points:', found empty"),
         (b"points: {max: 1}\npoints: {max: 2}\n", "line 2: the key 'points' stands twice"),
         (b"\xff\xfe", "can't be read: it is not UTF-8 text"),
-        (b"a: !!python/object:os.system x", "could not determine a constructor"),
+        (b"a: !!python/object:os.system x", "'!!python/object:os.system': tags are not allowed; write plain values"),
         (b"points: &a [*a]", ""),
         (b"points: !!bool maybe", "a value that is not of its kind (KeyError)"),
         (b"points: !!int ''", "a value that is not of its kind (IndexError)"),
@@ -103,6 +104,10 @@ def test_what_is_no_rubric_is_refused_in_one_sentence(tmp_path: Path, content: b
         rubric.load(path)
     assert sentence in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_two_threads_are_possible_in_one_process() -> None:
+    assert parse({"limits": {"processes": 1, "threads": 2}}, "").limits.threads == 2
 
 
 def test_comments_and_spelling_do_not_change_the_digest() -> None:

@@ -27,9 +27,11 @@ from grader.cli.options import (
     RubricOption,
     WatchOption,
     device_of,
+    given_path,
     home_of,
 )
-from grader.cli.terminal import BELOW, DONE, FAILED, answering, building, print_json, waiting
+from grader.cli.steps import tell_of_missing_packages
+from grader.cli.terminal import BELOW, DONE, FAILED, answering, building, print_json, tell, waiting
 from grader.errors import UsageError
 from grader.ladder import grade_reference
 from grader.opening import open_bench
@@ -82,7 +84,7 @@ class _Wanted:
 
 
 def check(
-    path: Annotated[Path, typer.Argument(help="One submission: a file, a folder or a zip.")],
+    path: Annotated[Path, typer.Argument(help="One submission: a file, a folder or a zip.", parser=given_path)],
     rubric: RubricOption = DEFAULT_RUBRIC,
     device: DeviceOption = None,
     isolation: PracticeOption = Practice.best,
@@ -123,6 +125,7 @@ def check(
         raise UsageError(f"--min-points {min_points}: expected a finite number")
     rules = Rubric() if rubric == DEFAULT_RUBRIC and not rubric.exists() else rubrics.load(rubric)
     names = _named(metadata, submitted_at)
+    tell_of_missing_packages(rules)
     _upload(path, one)  # before anything is built for it
     with building(quiet) as progress:
         instance = task.public(rules, rubric.absolute().parent, home_of(rubric), progress)
@@ -183,8 +186,8 @@ def _named(metadata: Path | None, submitted_at: str | None) -> gradescope.Upload
     if metadata:
         try:
             found = gradescope.read_metadata(metadata.read_text(encoding="utf-8", errors="replace"))
-        except OSError:  # Gradescope's own tools run without one, too
-            pass
+        except OSError as error:  # Gradescope's own tools run without one, too
+            tell(f"--metadata {metadata}: can't be read ({error.strerror}); names and time stay unknown", style="yellow")
     if submitted_at is None:
         return found
     when = gradescope.moment(submitted_at)

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
+from grader.cli.options import given_path
 from grader.cli.terminal import BELOW, answering, shown, tell
 from grader.errors import UsageError
 from grader.export import canvas, feedback, moodle, table
@@ -31,7 +32,9 @@ class Target(StrEnum):
 
 
 def export(
-    out: Annotated[Path, typer.Argument(help="What 'batch' wrote: its folder, or the grades.json in it.", metavar="OUT")],
+    out: Annotated[
+        Path, typer.Argument(help="What 'batch' wrote: its folder, or the grades.json in it.", metavar="OUT", parser=given_path)
+    ],
     to: Annotated[Target, typer.Argument(help="Whose file: canvas, moodle, or csv for a plain table.")],
     gradebook: Annotated[Path | None, typer.Option(help="Canvas: the gradebook, as exported there.", metavar="FILE")] = None,
     worksheet: Annotated[

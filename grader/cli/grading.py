@@ -23,6 +23,7 @@ from grader.cli.options import (
     RubricOption,
     TrainingOption,
     WorkersOption,
+    given_path,
     home_of,
     training_device,
 )
@@ -47,11 +48,11 @@ from grader.rubric import Rubric
 
 def batch(
     paths: Annotated[
-        list[Path] | None, typer.Argument(help="Submissions, or folders of submissions.", metavar="[PATH]...")
+        list[Path] | None, typer.Argument(help="Submissions, or folders of submissions.", metavar="[PATH]...", parser=given_path)
     ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Where reports and the ledger go.", metavar="FOLDER")] = Path(
-        "reports"
-    ),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Where reports and the ledger go.", metavar="FOLDER", parser=given_path)
+    ] = Path("reports"),
     rubric: RubricOption = DEFAULT_RUBRIC,
     device: DeviceOption = None,
     workers: WorkersOption = None,
@@ -81,7 +82,8 @@ def batch(
     if leaderboard and not rules.feedback.class_comparison:
         raise UsageError(f"--leaderboard: {rubric} has feedback.class_comparison false; students may not see the class's points")
     where = Where.of(rules, device, workers, ray, isolation)
-    uploads = _without_reports(handed_in(paths or [Path("submissions")], roster, rules.attempts), out)
+    uploads = handed_in(paths or [Path("submissions")], roster, rules.attempts)
+    _refuse_out_among(uploads, out)
     chosen = _chosen(uploads, only)
     given = decisions(rubric, rules, [upload.student for upload in uploads])
     with Ledger(out) as ledger:
@@ -179,19 +181,17 @@ def _chosen(uploads: Sequence[Upload], only: Sequence[str] | None) -> list[Uploa
     return [upload for upload in uploads if upload.student in wanted]
 
 
-def _without_reports(uploads: Sequence[Upload], out: Path) -> list[Upload]:
-    """Leaves out the reports of an earlier batch that lie among the submissions. Raises UsageError for OUT in a submission."""
+def _refuse_out_among(uploads: Sequence[Upload], out: Path) -> None:
+    """Raises UsageError where reports would become a part of a submission, or submissions themselves.
+
+    In a folder beside submissions they are left out of the next batch; see :func:`grader.beside.holds_reports`.
+    """
     place = out.resolve()
-    earlier = (place / "ledger.sqlite").exists()
-    kept = [upload for upload in uploads if not (earlier and upload.path == place)]
-    for upload in kept:
-        if place.is_relative_to(upload.path):
-            raise UsageError(f"{out}: lies in the submission {upload.student!r}; name another folder with --out")
-        if place == upload.path.parent:
+    for upload in uploads:
+        if place == (upload.path if upload.parts else upload.path.parent):
             raise UsageError(f"{out}: holds submissions, and reports would become some; name another folder with --out")
-    if not kept:
-        raise UsageError(f"{out}: holds reports, expected submissions; name a folder of submissions, and reports with --out")
-    return kept
+        if not upload.parts and place.is_relative_to(upload.path):
+            raise UsageError(f"{out}: lies in the submission {upload.student!r}; name another folder with --out")
 
 
 def _recall(uploads: Sequence[Upload], bench: pipeline.Runner, ledger: Ledger, record: Batch) -> None:

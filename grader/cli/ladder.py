@@ -27,6 +27,7 @@ from grader.cli.options import (
     RayOption,
     RubricOption,
     WorkersOption,
+    given_path,
     home_of,
 )
 from grader.cli.steps import Where, grade_all, own_files, prepare_task
@@ -47,9 +48,13 @@ MOST_SETTINGS = 1_000
 
 MethodsArgument = Annotated[
     list[Path] | None,
-    typer.Argument(help="Methods, or folders of methods (default: the ladder of reference/).", metavar="[PATH]..."),
+    typer.Argument(
+        help="Methods, or folders of methods (default: the ladder of reference/).", metavar="[PATH]...", parser=given_path
+    ),
 ]
-OutOption = Annotated[Path, typer.Option("--out", "-o", help="Where table, page and ledger go.", metavar="FOLDER")]
+OutOption = Annotated[
+    Path, typer.Option("--out", "-o", help="Where table, page and ledger go.", metavar="FOLDER", parser=given_path)
+]
 AgainstOption = Annotated[
     Path | None,
     typer.Option(help="Another rubric to compare with (default: rubric.yaml, if --rubric is another).", metavar="FILE"),
@@ -120,7 +125,7 @@ def calibrate(
 
 
 def sweep(
-    path: Annotated[Path, typer.Argument(help="One submission: a file, a folder or a zip.", metavar="FILE")],
+    path: Annotated[Path, typer.Argument(help="One submission: a file, a folder or a zip.", metavar="FILE", parser=given_path)],
     grid: Annotated[
         list[str] | None,
         typer.Option(help="Values of one parameter, combined with those of the other grids; repeatable.", metavar="NAME=V,V..."),

@@ -64,6 +64,13 @@ TrainingOption = Annotated[
 ]
 
 
+def given_path(text: str | Path) -> Path:
+    """For every PATH and OUT. Raises UsageError for an empty one, as of a variable that is not set; Path takes that for '.'."""
+    if not str(text):
+        raise UsageError("an empty path; expected the name of a file or folder (is a variable empty?)")
+    return Path(text)
+
+
 def training_device(option: str | None) -> str:
     """torch's name of the device to train on. Raises UsageError for one that can't be had."""
     if option in (None, "cpu"):

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
 from grader import rubric as rubrics
 from grader.attempts import student_of
-from grader.cli.options import DEFAULT_RUBRIC, JsonOption, QuietOption, RubricOption, home_of
+from grader.cli.options import DEFAULT_RUBRIC, JsonOption, QuietOption, RubricOption, given_path, home_of
 from grader.cli.steps import decisions, write_reports
 from grader.cli.stored import Stored
 from grader.cli.terminal import PlainConsole, answering, cell, print_json, tell
@@ -37,7 +38,7 @@ class Move:
 
 
 def remark(
-    out: Annotated[Path, typer.Argument(help="The folder of a batch's reports.", metavar="OUT")],
+    out: Annotated[Path, typer.Argument(help="The folder of a batch's reports.", metavar="OUT", parser=given_path)],
     rubric: RubricOption = DEFAULT_RUBRIC,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
@@ -54,7 +55,7 @@ def remark(
         batch = ledger.batch()
         if batch is None:
             raise UsageError(f"{out}: holds no batch that this version can read; run 'grade.py batch' with --out {out} first")
-        before = Rubric.model_validate_json(batch.rubric)
+        before = _rubric_of(batch, out)
         changed = differing(before, rules)
         _refuse_what_needs_a_run(changed, before, rules, rubric, out)
         again = replace(
@@ -73,6 +74,13 @@ def remark(
                 _print_moves(moves, changed, before, rules, batch)
         write_reports(out, stored, stored.about(), home_of(rubric), quiet)
         ledger.open_batch(again)  # last: what is stopped before is marked again from the same start
+
+
+def _rubric_of(batch: Batch, out: Path) -> Rubric:
+    try:
+        return Rubric.model_validate_json(batch.rubric)
+    except ValidationError:  # an earlier version took what this one refuses
+        raise UsageError(f"{out}: was marked by a rubric that this version refuses; run 'grade.py batch' again") from None
 
 
 def _refuse_what_needs_a_run(changed: list[str], before: Rubric, after: Rubric, rubric: Path, out: Path) -> None:

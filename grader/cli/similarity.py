@@ -9,7 +9,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from grader.cli.exporting import read_grades
-from grader.cli.options import QuietOption
+from grader.cli.options import QuietOption, given_path
 from grader.cli.terminal import answering, cell, messages, shown
 from grader.errors import UsageError
 from grader.export.replacing import replacing
@@ -23,7 +23,9 @@ TOLD = 10  # pairs
 def similarity(
     paths: Annotated[
         list[Path],
-        typer.Argument(help="What 'batch' wrote, submissions, or folders of these; last year's too.", metavar="OUT|PATH"),
+        typer.Argument(
+            help="What 'batch' wrote, submissions, or folders of these; last year's too.", metavar="OUT|PATH", parser=given_path
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The page.", metavar="FILE.html")] = Path("similarity.html"),
     template: Annotated[

@@ -30,7 +30,7 @@ from grader.cli.options import device_of, home_of
 from grader.cli.stored import Stored
 from grader.cli.terminal import Stopped, building, messages, shown, tell
 from grader.errors import UsageError
-from grader.opening import open_bench
+from grader.opening import missing_packages, open_bench
 from grader.pipeline import Runner, Store
 from grader.records import Graded, Upload
 from grader.report import write
@@ -66,6 +66,13 @@ def handed_in(paths: Sequence[Path], roster: Path | None, which: str) -> list[Up
     return uploads
 
 
+def tell_of_missing_packages(rules: Rubric) -> None:
+    """An import of one would fail, and cost a submission its points."""
+    if missing := missing_packages(rules):
+        names = shown(", ".join(missing), 300)
+        tell(f"not installed here, though allow.packages lists them: {names}; no import of them works", style="yellow")
+
+
 def prepare_task(rules: Rubric, rubric: Path, quiet: bool, train_on: str = "cpu") -> task.Task:
     with building(quiet) as progress:
         return task.load(rules, rubric.absolute().parent, home_of(rubric), progress, train_on)
@@ -94,6 +101,7 @@ class Where:
             "isolation": self.isolation, "device": self.device, "forbidden": forbidden, "store": store
         }  # fmt: skip
         if self.ray is None:
+            tell_of_missing_packages(rules)
             with open_bench(rules, instances, **common) as bench:
                 if bench.why_no_gpu:
                     tell(f"submissions run on the processor: {shown(bench.why_no_gpu, 500)}", style="yellow")

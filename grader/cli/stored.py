@@ -13,6 +13,7 @@ from grader.ledger import REFERENCE, Ledger
 from grader.marking import total
 from grader.records import PUBLIC, Batch, Graded, Outcome, Picture
 from grader.report import anonymous, build
+from grader.report.advice import for_instructor
 from grader.report.leaderboard import pseudonyms
 from grader.report.schema import About, Report
 from grader.report.student_page import Gallery
@@ -72,6 +73,7 @@ class Stored:
         reference = self.ledger.graded(REFERENCE, self.batch)
         report = build.report(reference, self.rules, None) if reference else None
         if report and report.verdict != "graded":
+            report = report.model_copy(update={"message": for_instructor(report.message)})
             tell(f"the reference solution itself is {report.verdict}: {report.message}", style="yellow")
         return build.about(self.rules, self.batch.task_digest, self.batch.isolation, self.batch.environment, report)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 
 from grader.cli.terminal import PlainConsole, cell
 from grader.report.lines import Line
 from grader.report.schema import About, Report
 
 MOST_ROWS = 500  # of a larger batch the verdicts are counted; its pages have the rows
+REFERENCE = "(reference)"  # no student is called so
 HEAD = f"{'verdict':13}  {'points':>12}  {'sparsity':>8}  {'error':>8}  reason"
 
 
@@ -21,7 +23,8 @@ def print_table(reports: Iterable[Report], about: About) -> None:
         _print_counts(console, [line for line, _ in lines])
         lines = []
     reference = about.reference
-    shown = [*lines, *([(Line.of(reference), reference.max_points)] if reference else [])]
+    own = [(replace(Line.of(reference), student=REFERENCE), reference.max_points)] if reference else []
+    shown = [*lines, *own]
     width = min(32, max(len("student"), *(len(line.student) for line, _ in shown))) if shown else len("student")
     console.print(f"{'student':{width}}  {HEAD}", style="bold")
     for place, (line, most) in enumerate(shown):

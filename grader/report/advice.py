@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, replace
 
 from grader.records import Verdict
@@ -10,6 +11,7 @@ from grader.report import inverse
 from grader.report.schema import Report
 from grader.rubric import Rubric
 
+_LIMIT = re.compile(r"(limits\.\w+) in rubric\.yaml")
 SHOWN_POINTS = 0.0005  # half of the last decimal that pages show: less than this is nothing
 
 
@@ -90,7 +92,8 @@ WORDS: dict[Verdict, Words] = {
     "not_graded": Words(
         "Not graded yet",
         "The grader itself failed. That is not your fault, and it costs you no points.",
-        "There is nothing to do: your instructor sees this too, and the submission will be graded again.",
+        "Nothing in your code has to change. A batch is graded again by your instructor; a check of your own you run again, and "
+        "if it ends like this once more, you show its message to your instructor.",
     ),
 }
 
@@ -128,6 +131,14 @@ def what_limits(report: Report, rubric: Rubric) -> str:
         scores += _next_points(report, rubric)
     late = f"Lateness costs {_missing(report.late_penalty)}." if report.late_penalty else ""
     return " ".join(filter(None, (f"{missing}.", scores, _next_marks(report), late)))
+
+
+def for_instructor(message: str) -> str:
+    """What a failure of the reference says: not what a student may try, but which limit may be too low here."""
+    if key := _LIMIT.search(message):
+        problem = message.partition(f" ({key[0]}")[0].partition("; ")[0]
+        return f"{problem}; raise {key[1]} in rubric.yaml, and see 'grade.py doctor'"
+    return f"{message}; see 'grade.py doctor'"
 
 
 def points_text(value: float) -> str:

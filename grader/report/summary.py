@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from grader.lateness import UNKNOWN
 from grader.records import Isolation
 from grader.report.advice import explain, points_text
 from grader.report.checked import Checked
@@ -22,7 +23,7 @@ def summary(checked: Checked) -> str:
     report, instance = checked.report, checked.instance
     lines = [checked.headline, *(_scored(checked) if report.verdict == "graded" else _failed(checked))]
     lines += map(_mark, report.marks)
-    lines += [f"handed in: {_line(report.lateness, MESSAGE)}"] if report.lateness else []
+    lines += [f"handed in: {_line(report.lateness or UNKNOWN, MESSAGE)}"] if checked.rubric.late else []
     lines += [f"less {points_text(report.late_penalty)} points for lateness"] * bool(report.late_penalty)
     lines += [f"below --min-points: {checked.shortfall}"] * bool(checked.shortfall)
     lines += [f"note: {_line(note, NOTE)}" for note in (*report.notes, *instance.notes)]

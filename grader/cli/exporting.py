@@ -176,7 +176,7 @@ def _write_feedback(to: Target, table_from: Path | None, reports: Sequence[Repor
     found = _feedback(to, table_from, reports)
     if not found.members:
         raise UsageError(f"{path}: would be empty: no submission has a name that {to.capitalize()} gives to downloads")
-    with replacing(path) as file:
+    with replacing(path, "--feedback") as file:
         feedback.write(file, out if out.is_dir() else out.parent, found)
     for report, reason in found.left_out:
         tell(f"{_who(report)}: no report in {path.name}, {reason}", style="yellow")

@@ -20,6 +20,7 @@ from conftest import ROOT, Started, environment, grades_in, measurements, progra
 
 from grader.cli import kits
 from grader.cli.program import main
+from grader.cli.terminal import counted, significant
 from grader.errors import GraderError, UsageError
 from grader.export.replacing import replacing
 from grader.ledger import Ledger
@@ -418,6 +419,11 @@ def test_a_pipe_that_breaks_within_the_grader_is_the_graders_failure(monkeypatch
     monkeypatch.setattr("sys.argv", ["grade.py", "batch"])
     with pytest.raises(SystemExit, match="3"):
         main()
+
+
+def test_one_is_no_plural_and_figures_keep_their_zeros() -> None:
+    assert [counted(number, "instance") for number in (0, 1, 2_000)] == ["0 instances", "1 instance", "2,000 instances"]
+    assert [significant(value) for value in (92.9, 2.319, 20.0, 1234.5, 0.0)] == ["92.90", "2.319", "20.00", "1234", "0.000"]
 
 
 def exported(path: Path) -> None:

@@ -252,7 +252,9 @@ def test_a_kits_check_goes_by_its_own_name(words: str, says: str, student_kit: P
 
 def test_a_kits_check_has_help_by_its_own_name(student_kit: Path, student_env: Mapping[str, str]) -> None:
     done = run([sys.executable, "check.py", "-h"], student_kit, student_env)
-    assert done.returncode == 0 and "Usage: check.py [OPTIONS]" in done.stdout and " $ check.py my_prune.py --watch" in done.stdout
+    assert (
+        done.returncode == 0 and "Usage: check.py [OPTIONS]" in done.stdout and " $ check.py my_prune.py --watch" in done.stdout
+    )
     assert "grade.py" not in done.stdout
 
 

@@ -55,6 +55,15 @@ def cell(value: str, width: int) -> str:
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
+def counted(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def significant(value: float) -> str:
+    """Four significant digits, and never fewer: figures of a column are to be compared."""
+    return format(value, "#.4g").rstrip(".")
+
+
 def tell(message: str, style: StyleType | None = None) -> None:
     """One line on stderr. Nobody has to be there to read it."""
     messages.print(shown(message, 4_000), style=style)

@@ -135,6 +135,14 @@ def test_what_may_not_be_read_or_written_is_refused_in_one_sentence(home: Path, 
     (tmp_path / "closed").mkdir(mode=0o500)
     done = run_program("batch", MAGNITUDE, "-o", tmp_path / "closed" / "out", "--rubric", rubric, home=home)
     assert (done.returncode, "permission denied; name another folder" in one_sentence(done)) == (2, True)
+    (tmp_path / "sealed").mkdir(mode=0)
+    done = run_program("batch", MAGNITUDE, "-o", tmp_path / "sealed" / "out", "--rubric", rubric, home=home)
+    assert (done.returncode, re.search(r"sealed/out.* can't be .*: permission denied; ", one_sentence(done)) is None) == (
+        2,
+        False,
+    )
+    done = run_program("check", MAGNITUDE, "--html", tmp_path / "closed" / "me.html", "--rubric", rubric, home=home)
+    assert (done.returncode, "permission denied; name another file with --html" in one_sentence(done)) == (2, True)
     done = run_program("init", "--rubric", rubric, home=tmp_path / "closed" / "home")
     assert (done.returncode, "private folder: permission denied; give yourself access" in one_sentence(done)) == (2, True)
     rubric.chmod(0)

@@ -352,7 +352,7 @@ def test_full_points_are_limited_by_nothing() -> None:
 
 def test_a_file_in_the_way_of_the_output_is_an_error_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file, where a folder should be")
-    with pytest.raises(UsageError, match="report.css: can't be written: .* name another folder with --out"):
+    with pytest.raises(UsageError, match="report.css: can't be written: .*; nothing graded is lost: make it writable"):
         write_class(tmp_path / "out", batch(reported(graded("public"))), PLAIN)
 
 

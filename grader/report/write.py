@@ -24,7 +24,7 @@ from grader.rubric import Rubric
 
 NO_PICTURES = Gallery()
 # What an OUT's reader can rely on: its ledger has every result, and reports are made from there.
-KEPT_INSTEAD = "nothing graded is lost: make it writable, or name another folder with --out, and run it again"
+KEPT_INSTEAD = "nothing graded is lost: make it writable, or move what is in its way, and run it again"
 KEPT_LATER = "nothing graded is lost: make room and run it again"
 Watch = Callable[[int], object]  # told how many submissions' pages have been written
 

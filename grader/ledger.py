@@ -22,7 +22,7 @@ from typing import Any, Self
 
 from pydantic import TypeAdapter, ValidationError
 
-from grader.errors import GraderError, UsageError
+from grader.errors import GraderError, UsageError, unusable
 from grader.records import Batch, Graded, Outcome, Picture
 
 REFERENCE = ""  # stands for a student's id where the reference solution is meant: no student can have it
@@ -32,6 +32,8 @@ _GRADED = TypeAdapter(Graded)
 _BATCH = TypeAdapter(Batch)
 _WHOLE, _MARKED = "log, picture", "'', NULL"  # columns beside the outcome: all there is, or what marks need
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
+_SAFE = "what it already holds is safe: run the same command again, and it goes on from there"
+_DAMAGED = "it is damaged: put a copy of it back, or move it away and everything is graded again"
 _VERSION = 2  # of the tables below, kept in the file
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -69,20 +71,26 @@ def _take(lock: int) -> None:
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def _refused(folder: Path, error: OSError) -> UsageError | GraderError:
+    instead = "name another folder with --out"
+    if os.path.exists(folder) and not os.path.isdir(folder):  # which say False of what may not be looked at
+        return UsageError(f"{folder}: is a file, expected a folder for results; {instead}")
+    later = f"make room and run the same command again, or {instead}"
+    return unusable(folder, "results can't be written there", error, instead=instead, later=later)
+
+
 class Ledger:
     """``OUT/ledger.sqlite``. Used by one grader at a time; its threads share the connection."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises UsageError where the folder can't be used, or another grader is at work on it."""
+        """Raises UsageError where the folder can't be used or another grader is at work on it, GraderError on a full disk."""
         self._path = folder / "ledger.sqlite"
         self._threads = threading.Lock()
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # grades are nobody else's business
             self._lock = os.open(folder / "ledger.lock", os.O_RDWR | os.O_CREAT | _CLOEXEC, 0o600)
         except OSError as error:
-            raise UsageError(
-                f"{folder}: results can't be written there: {error.strerror}; name another folder with --out"
-            ) from None
+            raise _refused(folder, error) from None
         try:
             _take(self._lock)
         except OSError:
@@ -214,9 +222,9 @@ class Ledger:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, OSError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            advice = "what it already holds is safe, and a rerun goes on from there"
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-                advice = "it is damaged: put a copy of it back, or move it away and everything is graded again"
-            raise GraderError(f"{self._path}: {reason}; {advice}") from None
+        except OSError as error:
+            instead = "give yourself access, or name another folder with --out"
+            raise unusable(self._path, "can't be used", error, instead=instead, later=_SAFE) from None
+        except sqlite3.Error as error:
+            damaged = getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+            raise GraderError(f"{self._path}: {error}; {_DAMAGED if damaged else _SAFE}") from None

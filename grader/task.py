@@ -28,7 +28,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from grader import generator, owndata
-from grader.errors import GraderError, UsageError
+from grader.errors import GraderError, UsageError, unusable, unwritable
 from grader.formulas import PARAMETER_SHAPES
 from grader.rubric import Rubric
 
@@ -38,6 +38,7 @@ Progress = Callable[[str, float], None]  # name of the instance being built, sha
 
 SHIPPED_SEED = 11  # the public seed whose trained model is reference/model.safetensors
 SECRET_BYTES = 32
+_ANOTHER_HOME = "give yourself access, or name another folder by the variable PRUNEGRADE_HOME"
 _SECRET = re.compile(rf"[0-9a-f]{{{2 * SECRET_BYTES}}}", re.IGNORECASE)
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
 _SPLIT_SAMPLES = {
@@ -344,7 +345,8 @@ def _refused(path: Path, what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UsageError(f"{path} {what}: {error.strerror or error}") from None
+        later = "make room and run the same command again"
+        raise unusable(path, what, error, instead=_ANOTHER_HOME, later=later) from None
 
 
 def _hidden_path(home: Path, secret: bytes, name: str, *also: str) -> Path:
@@ -387,7 +389,7 @@ def _cached(path: Path, build: Callable[[], Arrays], required: bool = True) -> _
         _write_entry(path, built)
     except OSError as error:
         if required:  # a hidden instance that is not kept would be trained again by every command
-            raise GraderError(f"{path}: can't be written: {error.strerror or error}") from None
+            raise unwritable(path, error, instead=_ANOTHER_HOME) from None
     return built
 
 

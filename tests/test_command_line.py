@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pty
@@ -10,14 +11,20 @@ import shlex
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from conftest import LONGEST, ROOT, Started, environment, grades_in, measurements, program, rubric_file, run_program
 
+from grader.cli import kits
+from grader.cli.program import main
+from grader.cli.terminal import counted, significant
+from grader.errors import GraderError, UsageError
+from grader.export.replacing import replacing
 from grader.ledger import Ledger
+from grader.report.write import write_text
 
 MAGNITUDE = ROOT / "submissions" / "magnitude.py"
 SHOUTS = r"""
@@ -78,9 +85,14 @@ WRONG = {
     "bacth {x}/subs": "bacth: expected a command (batch, check, ",
     "batch {x}/subs --only nobody": "--only nobody: no such student; there are magnitude",
     "batch {x}/subs --device gpu": "the device is 'gpu', expected auto, cpu, cuda or cuda:N",
-    "batch {x}/subs --workers 0": "invalid value for '--workers': ",
-    "batch {x}/subs -o {x}/file": "file: results can't be written there: File exists; name another folder with --out",
     "batch {x}/reports -o {x}/reports": "reports: holds the reports of a batch, expected submissions; name the folder of ",
+    "batch {x}/subs --workers 0": "--workers 0: expected a whole number from 1 to 512; see 'grade.py batch --help'",
+    "batch {x}/subs --workers two": "--workers two: expected a whole number from 1 to 512",
+    "kit gradescope -o {x}/kit.zip --memory-mb 5": "--memory-mb 5: expected a whole number from 768 to 1048576",
+    "check {x}/subs --min-points lots": "--min-points lots: expected a number; see 'grade.py check --help'",
+    "check {x}/subs --isolation some": "--isolation some: expected strict, best or none",
+    "batch {x}/subs --only": "option '--only' requires an argument; see 'grade.py batch --help'",
+    "batch {x}/subs -o {x}/file": "file: is a file, expected a folder for results; name another folder with --out",
     "batch {x}/subs -o {x}/subs": "subs: holds submissions, and reports would become some; name another folder with --out",
     "batch {x}/subs -o {x}/subs/magnitude.py/out": "out: lies in the submission 'magnitude'; name another folder with --out",
     "batch ''": "an empty path; expected the name of a file or folder (is a variable empty?)",
@@ -89,6 +101,10 @@ WRONG = {
     "remark ''": "an empty path",
     "check": "missing argument 'path'; see 'grade.py check --help'",
     "check {x}/two": "two: holds 2 submissions, expected one; use 'grade.py batch ",
+    "check {x}/subs/magnitude.py --html {x}/empty": "empty: is a folder, expected a file to write; name another with --html",
+    "check {x}/subs/magnitude.py --junit /dev/null": "/dev/null: is a device or leads nowhere, expected a file to write; name",
+    "check {x}/subs/magnitude.py -o {x}/file/x.txt": "file/x.txt: can't be written: a file is in the way; name another",
+    "check {x}/subs/magnitude.py --min-points 2": "--min-points 2: expected at most 1.5, which is all that the rubric gives",
     "check {x}/subs/magnitude.py --min-points nan": "--min-points nan: expected a finite number",
 }
 
@@ -125,9 +141,17 @@ def test_what_may_not_be_read_or_written_is_refused_in_one_sentence(home: Path, 
     rubric = rubric_file(tmp_path)
     (tmp_path / "closed").mkdir(mode=0o500)
     done = run_program("batch", MAGNITUDE, "-o", tmp_path / "closed" / "out", "--rubric", rubric, home=home)
-    assert (done.returncode, "Permission denied; name another folder" in one_sentence(done)) == (2, True)
+    assert (done.returncode, "permission denied; name another folder" in one_sentence(done)) == (2, True)
+    (tmp_path / "sealed").mkdir(mode=0)
+    done = run_program("batch", MAGNITUDE, "-o", tmp_path / "sealed" / "out", "--rubric", rubric, home=home)
+    assert (done.returncode, re.search(r"sealed/out.* can't be .*: permission denied; ", one_sentence(done)) is None) == (
+        2,
+        False,
+    )
+    done = run_program("check", MAGNITUDE, "--html", tmp_path / "closed" / "me.html", "--rubric", rubric, home=home)
+    assert (done.returncode, "permission denied; name another file with --html" in one_sentence(done)) == (2, True)
     done = run_program("init", "--rubric", rubric, home=tmp_path / "closed" / "home")
-    assert (done.returncode, "private folder: Permission denied" in one_sentence(done)) == (2, True)
+    assert (done.returncode, "private folder: permission denied; give yourself access" in one_sentence(done)) == (2, True)
     rubric.chmod(0)
     done = run_program("check", MAGNITUDE, "--rubric", rubric, home=home)
     assert done.returncode == 2
@@ -137,7 +161,7 @@ def test_what_may_not_be_read_or_written_is_refused_in_one_sentence(home: Path, 
 def test_a_home_that_can_not_be_made_stops_init_and_not_check(rubric: Path) -> None:
     home = Path("/proc/nowhere/home")
     done = run_program("init", "--rubric", rubric, home=home)
-    assert (done.returncode, "/proc/nowhere/home can't be used as" in one_sentence(done)) == (2, True)
+    assert (done.returncode, "/proc/nowhere/home: can't be used as" in one_sentence(done)) == (2, True)
     done = run_program("check", MAGNITUDE, "--rubric", rubric, home=home)
     assert done.returncode == 0, done.stderr
 
@@ -371,12 +395,12 @@ def test_a_home_on_a_full_disk_is_named_and_can_be_used_once_there_is_room(rubri
     init = shlex.join(program("init", "--rubric", rubric))
     then = f"mount -o remount,size=64m {disk}; {init} -q >&2 || status=99"
     fill = ["bash", "-c", f'dd if=/dev/zero of={disk}/full bs=4k count=1 2>/dev/null; "$@"', "bash"]
-    for kibibytes, words, status in ((4, "secret can't be created: ", 2), (1024, "safetensors: can't be written: ", 3)):
+    for kibibytes, words in ((4, "secret: can't be created: "), (1024, "safetensors: can't be written: ")):
         before = [*with_little_room(disk, kibibytes, then), *fill]
         done = run_program("init", "--rubric", rubric, "-q", home=disk / "home", before=before)
         first = done.stderr.splitlines()[0]
-        assert words in first and first.endswith("No space left on device")
-        assert done.returncode == status
+        assert words in first and first.endswith("no space left on device; make room and run the same command again")
+        assert done.returncode == 3
 
 
 def test_a_limit_on_file_sizes_is_a_full_disk(handed_in: Path, rubric: Path, home: Path, tmp_path: Path) -> None:
@@ -384,6 +408,83 @@ def test_a_limit_on_file_sizes_is_a_full_disk(handed_in: Path, rubric: Path, hom
     done = run_program("batch", handed_in, "-o", tmp_path / "out", "--rubric", rubric, "-q", home=home, before=before)
     assert done.returncode == 3
     assert "ledger.sqlite: " in one_sentence(done) and "what it already holds is safe" in done.stderr
+
+
+@pytest.mark.parametrize("words", ["--help | head -1", "--version | true", "batch -h | head -1", "--version >&-"])
+def test_help_that_nobody_reads_to_its_end_is_done(words: str) -> None:
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", f"{shlex.join(program())} {words}"],
+        env=environment(None),
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_help_that_can_not_be_written_is_told_as_standard_output() -> None:
+    done = run_program("--help", before=["bash", "-c", '"$@" >/dev/full', "bash"])
+    assert (done.returncode, "standard output can't be written: no space left" in one_sentence(done)) == (3, True)
+
+
+@pytest.mark.parametrize(("number", "status"), [(errno.EACCES, 2), (errno.ENOSPC, 3)])
+def test_another_files_failure_is_never_told_as_standard_outputs(
+    number: int, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse() -> None:
+        raise OSError(number, os.strerror(number), "/some/file")
+
+    monkeypatch.setattr("grader.cli.grading.must_confine", refuse)
+    monkeypatch.setattr("grader.signals.STOPPING", ())
+    monkeypatch.setattr("sys.argv", ["grade.py", "batch"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr().err
+    assert ended.value.code == status and said.count("\n") == 1
+    assert f"/some/file: can't be read or written: {os.strerror(number).lower()}; " in said
+
+
+def test_a_pipe_that_breaks_within_the_grader_is_the_graders_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr("grader.cli.grading.must_confine", broken)
+    monkeypatch.setattr("grader.signals.STOPPING", ())
+    monkeypatch.setattr("sys.argv", ["grade.py", "batch"])
+    with pytest.raises(SystemExit, match="3"):
+        main()
+
+
+def test_one_is_no_plural_and_figures_keep_their_zeros() -> None:
+    assert [counted(number, "instance") for number in (0, 1, 2_000)] == ["0 instances", "1 instance", "2,000 instances"]
+    assert [significant(value) for value in (92.9, 2.319, 20.0, 1234.5, 0.0)] == ["92.90", "2.319", "20.00", "1234", "0.000"]
+
+
+def exported(path: Path) -> None:
+    with replacing(path) as file:
+        file.write(b"x")
+
+
+@pytest.mark.parametrize("write", [lambda path: kits._write(path, b"x"), lambda path: write_text(path, "x"), exported])
+def test_a_place_that_is_wrong_is_the_users_and_a_full_disk_is_not(
+    write: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, kind, remedy in ((errno.EROFS, UsageError, "name another"), (errno.ENOSPC, GraderError, "make room")):
+
+        def refuse(*_: object, number: int = number) -> None:
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(os, "replace", refuse)
+        with pytest.raises(kind, match=f"out: can't be written: {os.strerror(number).lower()}; .*{remedy}"):
+            write(tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+@needs_mounts
+def test_a_check_whose_page_the_disk_does_not_take_has_told_its_verdict(rubric: Path, home: Path, tmp_path: Path) -> None:
+    before = with_little_room(tmp_path, 16, "true")
+    done = run_program("check", MAGNITUDE, "--rubric", rubric, "--html", tmp_path / "page.html", home=home, before=before)
+    assert (done.returncode, done.stdout.startswith("graded: 0.8")) == (3, True)
+    assert done.stderr.endswith("the verdict is printed: make room and check again for the file\n")
 
 
 def test_version_and_help_are_done() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import get_args
 
@@ -71,3 +73,13 @@ def test_the_shipped_rubric_spells_out_the_defaults() -> None:
 def test_links_in_the_readme_lead_somewhere() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_make_says_which_package_an_environment_needs(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\n[ "$1" = -c ]\n')  # Debian's without python3-venv
+    python.chmod(0o755)
+    words = ["make", "-s", "setup", f"PYTHON={python}", f"ENV={tmp_path}/env"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2 and "apt install python3-venv; then run make again" in done.stderr

@@ -15,6 +15,8 @@ from classes import whole
 from conftest import ROOT, rubric_file, run_program
 from machine import obeyed
 
+from grader.cli import checking
+from grader.errors import GraderError
 from grader.records import Failure, Graded, Isolation, LayerCount, Measurement, Outcome, Upload
 from grader.report import build, github, gitlab, gradescope, schema
 from grader.report.checked import Checked
@@ -56,6 +58,23 @@ def checked(outcome: Outcome, rubric: Rubric = PLAIN, **more: Any) -> Checked:
     upload = Upload("ada", "prune.py", "prune.py", Path("prune.py"), "2026-05-01T12:00:00+02:00")
     report = build.report(Graded(upload, "cd" * 32, (outcome,), notes=(HOSTILE,)), rubric, None)
     return Checked(report, rubric, ISOLATION, **({"entry": "prune.py"} | more))
+
+
+@pytest.mark.parametrize(("form", "quiet"), [("text", False), ("json", False), ("json", True)])
+def test_a_file_that_can_not_be_written_does_not_cost_the_verdict(
+    form: str, quiet: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(path: Path, text: str, *, instead: str, later: str) -> None:
+        raise GraderError(later)
+
+    found: Any = checking._Result(checked(broken()), None, None)  # type: ignore[arg-type]
+    monkeypatch.setattr(checking, "_check", lambda *_: found)
+    monkeypatch.setattr(checking, "write_text", full)
+    wanted = checking._Wanted(Path("prune.py"), checking.Format(form), Path("out"), None, None, 0.0, None, quiet)
+    nothing: Any = None
+    with pytest.raises(GraderError, match="the verdict is printed: make room"):
+        checking._once(nothing, nothing, nothing, "", nothing, wanted)
+    assert capsys.readouterr().err.count("raised: 0.000 of 1.5 points") == 1
 
 
 def test_the_tests_own_runner_obeys_what_a_submission_prints() -> None:

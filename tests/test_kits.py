@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import io
 import json
+import runpy
 import shutil
 import stat
 import sys
@@ -234,6 +235,43 @@ def test_a_students_check_is_one_command(student_kit: Path, student_env: Mapping
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("graded: 0.4") and "the official run:" in done.stdout
     assert "prune.py" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("nosuch.py", "check.py: nosuch.py: no such file or folder; "),
+        ("--nosuch", "check.py: no such option: --nosuch; see 'check.py --help'\n"),
+        ("prune.py --min-points", "check.py: option '--min-points' requires an argument; see 'check.py --help'\n"),
+    ],
+)
+def test_a_kits_check_goes_by_its_own_name(words: str, says: str, student_kit: Path, student_env: Mapping[str, str]) -> None:
+    done = run([sys.executable, "check.py", *words.split()], student_kit, student_env)
+    assert (done.returncode, done.stdout, done.stderr[: len(says)]) == (2, "", says)
+
+
+def test_a_kits_check_has_help_by_its_own_name(student_kit: Path, student_env: Mapping[str, str]) -> None:
+    done = run([sys.executable, "check.py", "-h"], student_kit, student_env)
+    assert (
+        done.returncode == 0 and "Usage: check.py [OPTIONS]" in done.stdout and " $ check.py my_prune.py --watch" in done.stdout
+    )
+    assert "grade.py" not in done.stdout
+
+
+@pytest.mark.parametrize("index", ["", "https://example.org/cpu"])
+def test_a_kit_takes_torch_from_the_index_that_is_named(
+    index: str, student_kit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran: list[list[str]] = []
+    kit = runpy.run_path(str(shutil.copytree(student_kit, tmp_path / "kit") / "check.py"), run_name="kit")
+    (kit["ENVIRONMENT"]).mkdir()
+    monkeypatch.setenv("TORCH_INDEX", index)
+    monkeypatch.setattr("venv.create", lambda *_, **__: None)
+    monkeypatch.setattr("subprocess.run", lambda words, **_: ran.append([str(word) for word in words]))
+    kit["set_up"]()
+    assert [words[-3:] for words in ran[:-1]] == ([["--index-url", index, "torch"]] if index else [])
+    assert ran[-1][-1].endswith(".whl[packages]")
+    assert ("some hundred megabytes" if index or sys.platform != "linux" else "several gigabytes") in capsys.readouterr().err
 
 
 WALK = """

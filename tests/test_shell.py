@@ -92,7 +92,7 @@ def bash(script: str, installed: Path, tmp_path: Path) -> str:
 
 
 COMPLETED = """
-eval "$(prunegrade --show-completion bash)"
+eval "$(prunegrade --show-completion)"
 COMP_WORDS=({words}); COMP_CWORD={place}
 $(complete -p prunegrade | sed -E 's/.*-F ([^ ]+) .*/\\1/') prunegrade
 echo "${{COMPREPLY[@]}}"
@@ -114,6 +114,16 @@ def test_the_installed_program_goes_by_its_own_name(installed: Path, tmp_path: P
     assert "'prunegrade FOLDER' grades" in bash("prunegrade --help", installed, tmp_path)
     said = bash("prunegrade check 2>&1 || true", installed, tmp_path)
     assert said == "prunegrade: missing argument 'path'; see 'prunegrade check --help'\n"
+
+
+def test_completion_is_for_a_command_that_a_shell_can_find(installed: Path, tmp_path: Path) -> None:
+    for option in ("--install-completion", "--show-completion"):
+        done = run_program(option)
+        said = f"completion is for the installed 'prunegrade', this is 'grade.py'; use 'prunegrade {option}'\n"
+        assert (done.returncode, done.stdout, done.stderr) == (2, "", f"grade.py: {option}: {said}")
+    assert "expected nothing after --show-completion" in bash(
+        "prunegrade --show-completion zsh 2>&1 || true", installed, tmp_path
+    )
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------------

@@ -315,13 +315,13 @@ def test_a_damaged_secret_is_refused_and_never_replaced(tmp_path: Path, content:
 def test_a_secret_that_is_not_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_text("0" * 64)
     (tmp_path / "secret").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(UsageError, match="secret can't be read"):
+    with pytest.raises(UsageError, match="secret: can't be read"):
         load(tmp_path, hidden=0)
 
 
 def test_a_home_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("")
-    with pytest.raises(UsageError, match="home can't be used as the grader's private folder: File exists"):
+    with pytest.raises(UsageError, match="home: can't be used as the grader's private folder: a file is in the way"):
         load(tmp_path / "home", hidden=0)
 
 
@@ -382,7 +382,7 @@ def test_a_cache_that_cannot_be_written_is_the_graders_fault(tmp_path: Path, mon
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(GraderError, match=r"safetensors: can't be written: No space left on device"):
+    with pytest.raises(GraderError, match=r"safetensors: can't be written: no space left on device; make room"):
         load(tmp_path)
     assert not list(tmp_path.rglob("*.part")), "a temporary file was left"
 

@@ -2,6 +2,7 @@
 
 - ``terminal``   what is printed and how: untrusted text made visible, progress, JSON, streams that nobody reads
 - ``manners``    the name it was called by, help, and who wants no colour
+- ``mistakes``   wrong options and arguments, told in the project's words
 - ``options``    what several commands take
 - ``grading``    batch and init
 - ``checking``   check, in all its formats; ``watching`` does so again whenever the files have changed

@@ -32,7 +32,7 @@ from grader.cli.options import (
 )
 from grader.cli.steps import tell_of_missing_packages
 from grader.cli.terminal import BELOW, DONE, FAILED, answering, building, print_json, tell, waiting
-from grader.errors import UsageError
+from grader.errors import GraderError, UsageError, unwritable
 from grader.ladder import grade_reference
 from grader.opening import open_bench
 from grader.records import Failure, Graded, Submission, Upload
@@ -49,6 +49,7 @@ from grader.rubric import Rubric
 from grader.task import Split
 
 SAMPLES = "hidden samples of the public model's test data"
+_LATER = "the verdict is printed: make room and check again for the file"  # there is no ledger that would keep it
 
 
 class Format(StrEnum):
@@ -81,6 +82,12 @@ class _Wanted:
     min_points: float
     samples: Path | None
     quiet: bool
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """What is to be written, by the option that names it."""
+        named = {"-o": self.output, "--junit": self.junit_file, "--html": self.html}
+        return {option: path for option, path in named.items() if path}
 
 
 def check(
@@ -124,15 +131,20 @@ def check(
     if not math.isfinite(min_points):
         raise UsageError(f"--min-points {min_points}: expected a finite number")
     rules = Rubric() if rubric == DEFAULT_RUBRIC and not rubric.exists() else rubrics.load(rubric)
+    if min_points > rules.max_points:
+        raise UsageError(
+            f"--min-points {min_points:g}: expected at most {rules.max_points:g}, which is all that the rubric gives"
+        )
     names = _named(metadata, submitted_at)
     tell_of_missing_packages(rules)
+    wanted = _Wanted(path, form, output, junit_file, html, min_points, samples, quiet)
     _upload(path, one)  # before anything is built for it
+    _try_files(wanted)
     with building(quiet) as progress:
         instance = task.public(rules, rubric.absolute().parent, home_of(rubric), progress)
     if samples:
         instance = replace(instance, hidden=Split(*owndata.read_split(samples)))
     forbidden = (home_of(rubric), *([samples] if samples else []))
-    wanted = _Wanted(path, form, output, junit_file, html, min_points, samples, quiet)
     found_device = device_of(device, rules)
     with open_bench(rules, [instance], isolation=isolation, device=found_device, forbidden=forbidden) as bench:
 
@@ -148,17 +160,37 @@ def check(
 def _once(
     upload: Upload, names: gradescope.Upload, rules: Rubric, task_digest: str, bench: pipeline.Bench, wanted: _Wanted
 ) -> int:
-    """Check it and write everything that is wanted. Returns the exit status."""
+    """Check it, print the answer, then write everything that is wanted. Returns the exit status."""
     result = _check(upload, names, rules, task_digest, bench, wanted)
     entry = _entry_shown(wanted.path, result.checked.entry)
     checked = replace(result.checked, min_points=wanted.min_points, entry=entry)
-    _write_files(checked, result, wanted.junit_file, wanted.html)
-    _answer(checked, wanted.form, wanted.output, wanted.quiet)
-    if wanted.form is Format.github:
-        _tell_github(checked, os.environ)
+    is_told = _answer(checked, wanted)
+    try:
+        _write_files(checked, result, wanted)
+        if wanted.form is Format.github:
+            _tell_github(checked, os.environ)
+    except (GraderError, UsageError, OSError):
+        if not is_told:  # or minutes of work would end in nothing but the complaint
+            _print_summary(checked)
+        raise
     if checked.report.verdict == "not_graded":
         return FAILED
     return DONE if checked.passed else BELOW
+
+
+def _try_files(wanted: _Wanted) -> None:
+    """Before minutes are spent: raises UsageError for a file that can't be written, GraderError on a full disk."""
+    for option, path in wanted.files.items():
+        if os.path.lexists(path) and not os.path.isfile(path):
+            kind = "a folder" if os.path.isdir(path) else "a device or leads nowhere"
+            raise UsageError(f"{path}: is {kind}, expected a file to write; name another with {option}")
+        trial = path.with_name(f".{path.name}.tmp")  # the name that it is written under first
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            trial.touch()
+            trial.unlink()
+        except OSError as error:
+            raise unwritable(path, error, instead=f"name another file with {option}") from None
 
 
 def _format(form: Format | None, as_json: bool) -> Format:
@@ -228,28 +260,37 @@ def _entry_shown(path: Path, entry: str | None) -> str | None:
     return os.path.normpath(inner) if inner and inner.is_file() else None
 
 
-def _write_files(checked: Checked, result: _Result, junit_file: Path | None, html: Path | None) -> None:
-    if junit_file:
-        write_text(junit_file, junit(checked))
-    if html:
-        ladder = load_ladder(task.reference_folder(), checked.rubric)
-        beside = around(result.about, (), checked.rubric, None, ladder)
-        view = checked.report.model_copy(update={"source": Path(checked.report.source).name or "."})
-        picture = result.graded.outcomes[0].picture
-        write_text(html, student_page(view, result.about, checked.rubric, None, picture=picture, beside=beside))
+def _answer(checked: Checked, wanted: _Wanted) -> bool:
+    """The chosen format to stdout; where it goes to a file, a person reads the text on stderr. Is anything told?"""
+    if not wanted.output:
+        with answering():
+            print_json(_written(checked, wanted.form))
+        return True
+    tells = wanted.form is not Format.text and not wanted.quiet
+    if tells:
+        _print_summary(checked)
+    return tells
 
 
-def _answer(checked: Checked, form: Format, output: Path | None, quiet: bool) -> None:
-    """The chosen format to stdout; or to the file, and then a person reads the text on stderr."""
-    written = _written(checked, form)
-    if output:
-        write_text(output, written)
-        if form is not Format.text and not quiet:
-            with answering():
-                print(summary(checked), end="", file=sys.stderr, flush=True)
-        return
-    with answering():
-        print_json(written)
+def _print_summary(checked: Checked) -> None:
+    print(summary(checked), end="", file=sys.stderr, flush=True)
+
+
+def _write_files(checked: Checked, result: _Result, wanted: _Wanted) -> None:
+    for option, path in wanted.files.items():
+        if option == "--html":
+            text = _page(checked, result)
+        else:
+            text = junit(checked) if option == "--junit" else _written(checked, wanted.form)
+        write_text(path, text, instead=f"the verdict is printed: name another file with {option}", later=_LATER)
+
+
+def _page(checked: Checked, result: _Result) -> str:
+    ladder = load_ladder(task.reference_folder(), checked.rubric)
+    beside = around(result.about, (), checked.rubric, None, ladder)
+    view = checked.report.model_copy(update={"source": Path(checked.report.source).name or "."})
+    picture = result.graded.outcomes[0].picture
+    return student_page(view, result.about, checked.rubric, None, picture=picture, beside=beside)
 
 
 def _written(checked: Checked, form: Format) -> str:
@@ -276,4 +317,5 @@ def _tell_github(checked: Checked, environment: Mapping[str, str]) -> None:
         github.append(output_file, github.outputs(checked))
     owed = checked.report.verdict == "not_graded"  # no result at all then: Classroom 50 would take it for a grade
     if environment.get("CLASSROOM") and environment.get("ASSIGNMENT") and not owed:
-        write_text(Path("result.json"), github.classroom_result(checked, environment))
+        result, instead = Path("result.json"), "the verdict is printed: run it in a folder that may be written"
+        write_text(result, github.classroom_result(checked, environment), instead=instead, later=_LATER)

@@ -13,7 +13,7 @@ import typer
 from pydantic import ValidationError
 
 from grader.cli.options import given_path
-from grader.cli.terminal import BELOW, answering, shown, tell
+from grader.cli.terminal import BELOW, answering, counted, shown, tell
 from grader.errors import UsageError
 from grader.export import canvas, feedback, moodle, table
 from grader.export.feedback import Feedback
@@ -72,7 +72,7 @@ def export(
     if output is not None:
         if to is Target.csv:
             _write(output, "".join([csv.header(), *map(csv.row, grades.submissions)]).encode("utf-8"))
-            said = f"{len(grades.submissions)} submissions"
+            said = counted(len(grades.submissions), "submission")
         else:
             filled = _filled(to, table_from, grades, assignment, scale)
             _write(output, filled.data)
@@ -164,7 +164,7 @@ def _tell_about(filled: Filled) -> None:
 
 def _summary(filled: Filled) -> str:
     replaced = f", of which {filled.replaced} held another" if filled.replaced else ""
-    said = f"{filled.written} grades in {filled.column.title!r}{replaced}"
+    said = f"{counted(filled.written, 'grade')} in {filled.column.title!r}{replaced}"
     others = {
         "without a submission": filled.empty_rows,
         "left as they were": len(filled.kept),
@@ -179,12 +179,12 @@ def _write_feedback(to: Target, table_from: Path | None, reports: Sequence[Repor
     found = _feedback(to, table_from, reports)
     if not found.members:
         raise UsageError(f"{path}: would be empty: no submission has a name that {to.capitalize()} gives to downloads")
-    with replacing(path) as file:
+    with replacing(path, "--feedback") as file:
         feedback.write(file, out if out.is_dir() else out.parent, found)
     for report, reason in found.left_out:
         tell(f"{_who(report)}: no report in {path.name}, {reason}", style="yellow")
     with answering():
-        print(f"{path}: {len(found.members)} reports, {path.stat().st_size / 1e6:.1f} MB")
+        print(f"{path}: {counted(len(found.members), 'report')}, {path.stat().st_size / 1e6:.1f} MB")
     return not found.left_out
 
 

@@ -33,6 +33,7 @@ from grader.cli.table import print_table
 from grader.cli.terminal import (
     FAILED,
     answering,
+    counted,
     print_json,
     shown,
     tell,
@@ -125,7 +126,7 @@ def init(
         if as_json:
             print_json(to_json(Prepared(task_digest=problem.digest, instances=names, home=str(home))))
         else:
-            print(f"{len(names)} instances ready in {home} (task {problem.digest[:12]})")
+            print(f"{counted(len(names), 'instance')} ready in {home} (task {problem.digest[:12]})")
             if trained_on != "cpu":
                 print(f"hidden models that were missing were trained on {trained_on}; a CPU would have made another task of them")
             print("keep that folder to yourself: it holds the secret that the hidden data come from")
@@ -204,4 +205,5 @@ def _recall(uploads: Sequence[Upload], bench: pipeline.Runner, ledger: Ledger, r
             ledger.forget(upload.student)
             owed += 1
     if owed:
-        tell(f"{owed} more submissions have no results yet; run without --only to grade them")
+        have = "has no result" if owed == 1 else "have no results"
+        tell(f"{owed:,} more submission{'s' * (owed != 1)} {have} yet; run without --only to grade them")

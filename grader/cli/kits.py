@@ -12,7 +12,7 @@ import typer
 from grader import rubric as rubrics
 from grader.cli.options import DEFAULT_RUBRIC, QuietOption, RubricOption, home_of
 from grader.cli.terminal import answering, building, tell
-from grader.errors import GraderError
+from grader.errors import unwritable
 from grader.kits import build as kits
 from grader.rubric import Rubric
 
@@ -84,4 +84,4 @@ def _write(path: Path, data: bytes) -> None:
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise GraderError(f"{path}: can't be written: {(error.strerror or str(error)).lower()}") from None
+        raise unwritable(path, error) from None

@@ -31,7 +31,7 @@ from grader.cli.options import (
     home_of,
 )
 from grader.cli.steps import Where, grade_all, own_files, prepare_task
-from grader.cli.terminal import FAILED, PlainConsole, answering, building, cell, print_json, shown, tell
+from grader.cli.terminal import FAILED, PlainConsole, answering, building, cell, print_json, shown, significant, tell
 from grader.errors import UsageError
 from grader.ledger import Ledger
 from grader.opening import must_confine
@@ -309,7 +309,7 @@ def _print_calibration(found: Calibration, rules: Rubric) -> None:
         if compared:
             moved = "" if one.points is None or one.before is None else f"{one.points - one.before:+.3f}"
             line += f"  {_figure(one.before, '.3f'):>7}  {moved:>7}"
-        line += f"  {_figure(one.score, '.4f'):>7}  {_figure(one.sparsity, '.4f'):>8}  {_figure(one.mse, '.4g'):>8}"
+        line += f"  {_figure(one.score, '.4f'):>7}  {_figure(one.sparsity, '.4f'):>8}  {_error(one.mse):>8}"
         line += f"  {_figure(one.seconds, '.1f'):>7}" + (f"  {one.students:>8}" if one.students is not None else "")
         reason = f"  {one.verdict}: {shown(one.message, 200)}" if one.verdict != "graded" else ""
         console.print((line + reason).rstrip(), style="yellow" if reason else "")
@@ -333,7 +333,7 @@ def _print_sweep(found: Sweep) -> None:
         values = (str(one.parameters.get(name, "-")) for name in found.parameters)
         line = "  ".join(f"{value:>{width}}" for value, width in zip(values, widths, strict=True))
         line += f"  {_figure(one.points, '.3f'):>7}  {_figure(one.score, '.4f'):>7}  {_figure(one.sparsity, '.4f'):>8}"
-        line += f"  {_figure(one.mse, '.4g'):>8}  {_figure(one.seconds, '.1f'):>7}"
+        line += f"  {_error(one.mse):>8}  {_figure(one.seconds, '.1f'):>7}"
         if one.verdict != "graded":
             line += f"  {one.verdict}: {shown(one.message, 200)}"
         console.print(line + "  best" * (place == found.best), style="" if one.verdict == "graded" else "yellow")
@@ -341,6 +341,10 @@ def _print_sweep(found: Sweep) -> None:
         print("no setting could be graded")
     else:
         print(f"best on {found.data} data: {label(found.settings[found.best].parameters)}")
+
+
+def _error(value: float | None) -> str:
+    return "-" if value is None else significant(value)
 
 
 def _figure(value: float | None, form: str) -> str:

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+from typer.main import get_command
 
 import grader
 from grader import signals
 from grader.cli import checking, diagnosis, exporting, grading, kits, ladder, remarking, similarity
-from grader.cli.manners import NAME, help_of, tame_help
-from grader.cli.terminal import DONE, FAILED, USAGE, Stopped, answering, lead_nowhere
-from grader.errors import GraderError, UsageError
+from grader.cli.manners import HELP, INSTALLED, KIT, NAME, as_called, help_of, tame_help
+from grader.cli.mistakes import command_of, told
+from grader.cli.terminal import DONE, FAILED, USAGE, Stopped, guarded
+from grader.errors import GraderError, UsageError, unusable
 from grader.report import text
 
 app = typer.Typer(
     add_completion=True,
     no_args_is_help=False,
     pretty_exceptions_enable=False,
+    context_settings=HELP,
     rich_markup_mode="rich",
     help="Grades neural-network pruning: each [bold]prune(model)[/bold] runs confined, its weights are scored on hidden data.",
     epilog=f"Without a command, 'batch' is meant: '{NAME}' grades submissions/, '{NAME} FOLDER' grades FOLDER.",
@@ -42,19 +43,29 @@ for command in (
     exporting.export,
     similarity.similarity,
 ):
-    app.command(help=help_of(command))(command)
+    app.command(help=help_of(command), context_settings=HELP)(command)
+COMMANDS = [command.callback.__name__ for command in app.registered_commands if command.callback]
+COMPLETION = {"--install-completion", "--show-completion"}
 
 
 def _with_default_command(arguments: Sequence[str]) -> list[str]:
     """``batch`` where no command is named."""
-    commands = [command.callback.__name__ for command in app.registered_commands if command.callback]
-    own = {"--help", "--version", "--install-completion", "--show-completion"}
     first = arguments[0] if arguments else ""
-    if first in commands or first in own:
+    if first in COMPLETION:
+        _refuse_completion(first, arguments[1:])
+    if first in COMMANDS or first in {"--help", "-h", "--version", *COMPLETION}:
         return list(arguments)
-    if re.fullmatch(r"[a-z]+", first) and not Path(first).exists():
-        raise UsageError(f"{first}: expected a command ({', '.join(commands)}) or an existing file or folder")
+    if re.fullmatch(r"[a-z]+", first) and not os.path.exists(first):
+        raise UsageError(f"{first}: expected a command ({', '.join(COMMANDS)}) or an existing file or folder")
     return ["batch", *arguments]
+
+
+def _refuse_completion(option: str, words: Sequence[str]) -> None:
+    """What a shell completes is a command on its path; and which shell it is, the parser finds out by itself."""
+    if NAME != INSTALLED:
+        raise UsageError(f"{option}: completion is for the installed {INSTALLED!r}, this is {NAME!r}; use '{INSTALLED} {option}'")
+    if words:
+        raise UsageError(f"{option} {words[0]}: expected nothing after {option}, which is for the shell that calls it")
 
 
 @app.callback(invoke_without_command=True)
@@ -63,7 +74,7 @@ def version(
 ) -> None:
     if show:
         print(grader.__version__)
-        raise SystemExit(DONE)
+        raise typer.Exit(DONE)
 
 
 def main() -> NoReturn:
@@ -74,19 +85,34 @@ def main() -> NoReturn:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup's wish not to hear of it stands
             signal.signal(number, _stop)
     try:
-        with answering():
-            code = app(args=_with_default_command(sys.argv[1:]), prog_name=NAME, standalone_mode=False)
-        _exit(code if isinstance(code, int) else DONE)
+        _exit(_called(sys.argv[1:]))
     except UsageError as error:
         _exit(USAGE, str(error))
     except GraderError as error:
         _exit(FAILED, str(error))
     except Stopped as stopped:
         _exit(128 + stopped.number, "stopped; run the same command again to go on")
-    except SystemExit as ended:
-        _exit(ended.code if isinstance(ended.code, int) else DONE)
     except Exception as error:
         _exit(*_explained(error))
+
+
+def _called(arguments: Sequence[str]) -> int:
+    """Run the command that the arguments name. Returns its exit status; all that it has printed is out by then."""
+    kit = NAME == KIT  # whose students have one command
+    program = get_command(app).commands["check"] if kit else app  # type: ignore[attr-defined]
+    words = list(arguments) if kit else _with_default_command(arguments)
+    try:
+        code = program(args=words, prog_name=NAME, standalone_mode=False)
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):  # a pipe within the grader: typer gives that a status of 1
+            raise ended.__context__ from None
+        code = ended.code
+    except Exception as error:
+        if sentence := told(error, NAME if kit else command_of(words, COMMANDS)):
+            raise UsageError(sentence) from None
+        raise
+    sys.stdout.flush()
+    return code if isinstance(code, int) else DONE
 
 
 def _open_streams() -> None:
@@ -96,11 +122,8 @@ def _open_streams() -> None:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
-    sys.stdout = sys.stdout or open(os.devnull, "w")
-    sys.stderr = sys.stderr or open(os.devnull, "w")
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    sys.stdout = guarded(sys.stdout or open(os.devnull, "w"), matters=True)
+    sys.stderr = guarded(sys.stderr or open(os.devnull, "w"), matters=False)
 
 
 def _stop(number: int, _: object) -> NoReturn:
@@ -108,24 +131,18 @@ def _stop(number: int, _: object) -> NoReturn:
 
 
 def _explained(error: Exception) -> tuple[int, str]:
-    worded = getattr(error, "format_message", None)
-    if worded:  # a wrong option or argument
-        command = getattr(getattr(error, "ctx", None), "command_path", NAME)
-        sentence = worded().rstrip(".").replace("Value error, ", "")
-        return USAGE, f"{sentence[:1].lower()}{sentence[1:]}; see '{command} --help'"
     if os.environ.get("PRUNEGRADE_DEBUG"):
         traceback.print_exc()
-    reason = f"{type(error).__name__}: {error}"
-    if isinstance(error, OSError) and error.strerror:
-        reason = f"{error.filename}: {error.strerror.lower()}" if error.filename else error.strerror.lower()
-    return FAILED, f"the grader failed: {reason}; set PRUNEGRADE_DEBUG=1 to see where"
+    if isinstance(error, OSError) and isinstance(error.filename, str | bytes):
+        instead, later = "give yourself access, or name another", "make room and run the same command again"
+        refused = unusable(os.fsdecode(error.filename), "can't be read or written", error, instead=instead, later=later)
+        return USAGE if isinstance(refused, UsageError) else FAILED, str(refused)
+    reason = (error.strerror or "").lower() if isinstance(error, OSError) else ""
+    return FAILED, f"the grader failed: {reason or f'{type(error).__name__}: {error}'}; set PRUNEGRADE_DEBUG=1 to see where"
 
 
 def _exit(code: int, message: str = "") -> NoReturn:
     if message:
-        try:
-            said = message.replace("'grade.py ", f"'{NAME} ")  # commands that it recommends
-            print(f"{NAME}: {text.one_line(said, 4_000)}", file=sys.stderr, flush=True)
-        except OSError:
-            lead_nowhere(sys.stderr)
+        said = as_called(message, quote="'")  # commands that it recommends
+        print(f"{NAME}: {text.one_line(said, 4_000)}", file=sys.stderr, flush=True)
     sys.exit(code)

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from grader.cli.exporting import read_grades
 from grader.cli.options import QuietOption, given_path
-from grader.cli.terminal import answering, cell, messages, shown
+from grader.cli.terminal import answering, cell, counted, messages, shown
 from grader.errors import UsageError
 from grader.export.replacing import replacing
 from grader.similarity import entries as read
@@ -75,7 +75,7 @@ def _compared(entries: list[read.Entry], texts: list[str], least: float, most: i
 
 def _print(found: Found) -> None:
     labels = [entry.label for entry in found.entries]
-    pairs = "1 pair" if len(found.pairs) == 1 else f"{len(found.pairs)} pairs"
+    pairs = counted(len(found.pairs), "pair")
     print(f"{found.compared} of {len(labels)} submissions compared: {pairs} listed. A hint, never a verdict.")
     for words, groups in (
         ("identical files", found.same_files),
@@ -89,7 +89,7 @@ def _print(found: Found) -> None:
         shares = f"{first} ({_whole(pair.first_share)}) and {second} ({_whole(pair.second_share)})"
         print(f"{_whole(pair.similarity):>5}  {shares}: {pair.shared} tokens")
     if len(found.pairs) > TOLD:
-        print(f"and {len(found.pairs) - TOLD} more pairs")
+        print(f"and {counted(len(found.pairs) - TOLD, 'more pair')}")
 
 
 def _whole(share: float) -> str:

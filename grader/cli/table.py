@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
-from grader.cli.terminal import PlainConsole, cell
+from grader.cli.terminal import PlainConsole, cell, significant
 from grader.report.lines import Line
 from grader.report.schema import About, Report
 
@@ -37,7 +37,7 @@ def print_table(reports: Iterable[Report], about: About) -> None:
 def _row(line: Line, most: float, width: int) -> str:
     points = "-" if line.points is None else f"{line.points:.3f} of {most:g}"
     sparsity = "" if line.sparsity is None else f"{line.sparsity:.4f}"
-    error = "" if line.mse is None else f"{line.mse:.4g}"
+    error = "" if line.mse is None else significant(line.mse)
     return f"{cell(line.student, width):{width}}  {line.verdict:13}  {points:>12}  {sparsity:>8}  {error:>8}  "
 
 

@@ -22,7 +22,7 @@ DONE, BELOW, USAGE, FAILED = 0, 1, 2, 3  # and 128 + the number of the signal th
 
 
 class PlainConsole(Console):
-    """Shows text as it stands: what a student wrote is no markup, and a reader who has left is the caller's business."""
+    """Shows text as it stands: what a student wrote is no markup."""
 
     def __init__(self, stderr: bool = False) -> None:
         super().__init__(
@@ -33,9 +33,6 @@ class PlainConsole(Console):
             soft_wrap=True,
             color_system=None if no_colour() else "auto",  # rich itself would leave bold and dim type
         )
-
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
 
 
 class Stopped(BaseException):
@@ -58,12 +55,18 @@ def cell(value: str, width: int) -> str:
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
+def counted(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def significant(value: float) -> str:
+    """Four significant digits, and never fewer: figures of a column are to be compared."""
+    return format(value, "#.4g").rstrip(".")
+
+
 def tell(message: str, style: StyleType | None = None) -> None:
     """One line on stderr. Nobody has to be there to read it."""
-    try:
-        messages.print(shown(message, 4_000), style=style)
-    except OSError:
-        lead_nowhere(sys.stderr)
+    messages.print(shown(message, 4_000), style=style)
 
 
 def print_json(written: str) -> None:
@@ -74,22 +77,60 @@ def print_json(written: str) -> None:
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """For all that goes to stdout: a reader who has seen enough, as in '| head -1', changes nothing."""
-    try:
-        yield
-        sys.stdout.flush()
-    except BrokenPipeError:
-        lead_nowhere(sys.stdout)
-    except OSError as error:
-        lead_nowhere(sys.stdout)
-        raise GraderError(f"standard output can't be written: {(error.strerror or str(error)).lower()}") from None
+    """For all that goes to stdout: it is there before anything else is said, and a stdout that is full is told in time."""
+    yield
+    sys.stdout.flush()
 
 
-def lead_nowhere(stream: TextIO) -> None:
-    """Or the interpreter would try again, and complain, when it ends."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
+class _Guarded(io.RawIOBase):
+    """A standard stream below its buffer: what fails here is told as its own, so that no other file's failure ever is.
+
+    A reader who has seen enough, as in '| head -1', changes nothing; nor does anything that befalls stderr.
+    """
+
+    def __init__(self, stream: TextIO, raw: io.RawIOBase, matters: bool) -> None:
+        self._stream = stream  # which closes what it has opened once nobody holds it
+        self._raw, self._matters = raw, matters
+
+    def write(self, data: Any) -> int | None:
+        try:
+            return self._raw.write(data)
+        except OSError as error:
+            self._lead_nowhere()
+            if self._matters and not isinstance(error, BrokenPipeError):
+                reason = (error.strerror or str(error)).lower()
+                raise GraderError(f"standard output can't be written: {reason}; make room, or send it elsewhere") from None
+            return len(data)
+
+    def _lead_nowhere(self) -> None:
+        """Or the interpreter would try again, and complain, when it ends."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.fileno())
+        os.close(nowhere)
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._raw.fileno()
+
+    def isatty(self) -> bool:
+        return self._raw.isatty()
+
+
+def guarded(stream: TextIO, *, matters: bool) -> TextIO:
+    """The same stream, none of whose failures can be taken for another file's. Only what ``matters`` fails at all."""
+    buffer = getattr(stream, "buffer", None)
+    raw = getattr(buffer, "raw", buffer)  # Python's -u leaves the buffer out
+    if not isinstance(stream, io.TextIOWrapper) or not isinstance(raw, io.RawIOBase):
+        return stream
+    return io.TextIOWrapper(
+        io.BufferedWriter(_Guarded(stream, raw, matters)),
+        encoding=stream.encoding,
+        errors="backslashreplace",  # it refuses no character
+        line_buffering=stream.line_buffering or not matters,
+        write_through=stream.write_through,
+    )
 
 
 @contextmanager
@@ -103,7 +144,7 @@ def building(quiet: bool) -> Iterator[Callable[[str, float], None]]:
             if name not in rows:
                 rows[name] = progress.add_task(name, total=1.0)
                 if not messages.is_terminal and not quiet:
-                    tell(f"building {name} (once; a few seconds)")
+                    tell(f"building {name} (once; up to a minute)")
             progress.update(rows[name], completed=done)
 
         yield on_progress

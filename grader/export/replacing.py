@@ -9,16 +9,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from grader.errors import UsageError
+from grader.errors import UsageError, unwritable
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write to, which takes the place of ``path`` at the end. Raises UsageError where that can't be."""
+def replacing(path: Path, option: str = "-o") -> Iterator[IO[bytes]]:
+    """A file to write to, which takes the place of ``path`` at the end; ``option`` is how the user has named it.
+
+    Raises UsageError where that can't be, GraderError on a full disk.
+    """
     temporary = ""
     try:
         if path.exists() and not path.is_file():
-            raise UsageError(f"{path}: is not a file, so it can't be written; name another with -o")
+            raise UsageError(f"{path}: is not a file, so it can't be written; name another with {option}")
         descriptor, temporary = tempfile.mkstemp(
             prefix=f".{path.name[:60]}.", suffix=".tmp", dir=path.parent
         )  # its owner's alone
@@ -27,8 +30,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         os.replace(temporary, path)
         temporary = ""
     except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        raise UsageError(f"{path}: can't be written: {reason}; name another file with -o") from None
+        raise unwritable(path, error, instead=f"name another file with {option}") from None
     finally:
         if temporary:
             Path(temporary).unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
-from grader.errors import GraderError
+from grader.errors import GraderError, unusable, unwritable
 from grader.report import anonymous, csv
 from grader.report.charts import SHIPPED
 from grader.report.class_page import details_pages, index_page
@@ -23,6 +23,9 @@ from grader.report.student_page import Gallery, around, student_page
 from grader.rubric import Rubric
 
 NO_PICTURES = Gallery()
+# What an OUT's reader can rely on: its ledger has every result, and reports are made from there.
+KEPT_INSTEAD = "nothing graded is lost: make it writable, or move what is in its way, and run it again"
+KEPT_LATER = "nothing graded is lost: make room and run it again"
 Watch = Callable[[int], object]  # told how many submissions' pages have been written
 
 
@@ -42,7 +45,7 @@ def write_batch(
 
     ``reports`` are gone through several times, in student order, and never held all at once. ``standalone`` makes each page
     one file, without assets/. With a ``pseudonym_key`` there is a leaderboard.html, too. grades.json comes last: where it is
-    new, all of it is. Raises GraderError with one sentence where a file can't be written.
+    new, all of it is. Raises UsageError or, on a full disk, GraderError with one sentence where a file can't be written.
     """
     lines = [Line.of(one) for one in reports]
     folders = _folders(out, lines)
@@ -145,12 +148,14 @@ def _holds(path: Path, text: str) -> bool:
         return False
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write one file atomically, in UTF-8, and make its folder. Raises GraderError with one sentence."""
-    write_pieces(path, [text])
+def write_text(path: Path, text: str, *, instead: str = KEPT_INSTEAD, later: str = KEPT_LATER) -> None:
+    """Write one file atomically, in UTF-8, and make its folder. Raises :func:`~grader.errors.unwritable`'s, ending so."""
+    write_pieces(path, [text], instead=instead, later=later)
 
 
-def write_pieces(path: Path, pieces: Iterable[str], mode: int = 0o666) -> None:
+def write_pieces(
+    path: Path, pieces: Iterable[str], mode: int = 0o666, *, instead: str = KEPT_INSTEAD, later: str = KEPT_LATER
+) -> None:
     """The same for a text that comes in pieces. ``mode`` is the file's, less the process's umask."""
     temporary = path.with_name(f".{path.name}.tmp")  # a fixed name: what a killed grader leaves, the next one overwrites
     try:
@@ -164,8 +169,7 @@ def write_pieces(path: Path, pieces: Iterable[str], mode: int = 0o666) -> None:
             temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise GraderError(f"{path}: can't be written: {reason.lower()}; nothing graded is lost, run it again") from None
+        raise unwritable(path, error, instead=instead, later=later) from None
 
 
 def _remove(paths: Iterable[Path]) -> None:
@@ -173,7 +177,8 @@ def _remove(paths: Iterable[Path]) -> None:
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
-            raise GraderError(f"{path}: is out of date and can't be removed: {(error.strerror or str(error)).lower()}") from None
+            remedy = "remove it yourself and run the same command again"
+            raise unusable(path, "is out of date and can't be removed", error, instead=remedy, later=remedy) from None
 
 
 def _folders(out: Path, lines: Sequence[Line]) -> list[Path]:

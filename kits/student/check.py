@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Checks your prune.py as the official run does, on the public validation data: ``python check.py [FILE] [OPTION...]``.
 
-The first time it makes the folder .venv and installs the grader there, with PyTorch: a download of some hundred megabytes
-from the package index that pip is set up for. Where the grader is installed already, it is used as it is. Needs Python 3.11
-or newer with venv (on Debian and Ubuntu: apt install python3-venv); confinement needs Linux.
+The first time it makes the folder .venv and installs the grader there, with PyTorch, from the package index that pip is set up
+for. On Linux that is PyTorch's build for GPUs, a download of several gigabytes; where the variable TORCH_INDEX holds the address
+of the builds for CPUs (PyTorch's install page shows it for Linux, Pip and CPU), it is some hundred megabytes, as on macOS and
+Windows. Where the grader is installed already, it is used as it is. Needs Python 3.11 or newer with venv (on Debian and Ubuntu:
+apt install python3-venv); confinement needs Linux.
 """
 
 import os
@@ -16,7 +18,8 @@ from pathlib import Path
 KIT = Path(__file__).resolve().parent
 ENVIRONMENT = KIT / ".venv"
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-CHECK = "import sys; from grader.cli.program import main; sys.argv[0] = 'check.py'; main()"
+CHECK = "import sys; sys.argv[0] = 'check.py'; from grader.cli.program import main; main()"  # which knows it by this name
+NEEDED = "needed are the network, room on the disk and Python's venv (on Debian and Ubuntu: apt install python3-venv)"
 
 
 def main() -> int:
@@ -29,13 +32,13 @@ def main() -> int:
         try:
             set_up()
         except (OSError, subprocess.SubprocessError) as error:
-            print(f"the grader could not be installed: {error}", file=sys.stderr)
+            print(f"the grader could not be installed: {error}; {NEEDED}", file=sys.stderr)
             return 3
     arguments = sys.argv[1:]
     if not arguments or arguments[0].startswith("-"):
         arguments.insert(0, str(KIT / "prune.py"))
-    rubric = [] if "--rubric" in arguments else ["--rubric", str(KIT / "rubric.yaml")]
-    return subprocess.run([python, "-c", CHECK, "check", *arguments, *rubric]).returncode
+    rubric = ["--rubric", str(KIT / "rubric.yaml")]  # first, so that another one counts
+    return subprocess.run([python, "-c", CHECK, *rubric, *arguments]).returncode
 
 
 def set_up() -> None:
@@ -44,10 +47,15 @@ def set_up() -> None:
     (wheel,) = KIT.glob("prunegrade-*.whl")
     if ready.is_file() and ready.read_text() == wheel.name:
         return
-    print("setting up .venv, once; this downloads PyTorch and takes a few minutes", file=sys.stderr)
+    index = os.environ.get("TORCH_INDEX", "")
+    large = sys.platform == "linux" and not index
+    size = "several gigabytes, see TORCH_INDEX in README.md" if large else "some hundred megabytes"
+    print(f"setting up .venv, once; this downloads PyTorch ({size}) and takes a few minutes", file=sys.stderr)
     venv.create(ENVIRONMENT, with_pip=True)
-    pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "-c", KIT / "constraints.txt", f"{wheel}[packages]"], check=True)
+    pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", KIT / "constraints.txt"]
+    if index:
+        subprocess.run([*pip, "--index-url", index, "torch"], check=True)
+    subprocess.run([*pip, f"{wheel}[packages]"], check=True)
     ready.write_text(wheel.name)
 
 

@@ -102,6 +102,8 @@ WRONG = {
     "check": "missing argument 'path'; see 'grade.py check --help'",
     "check {x}/two": "two: holds 2 submissions, expected one; use 'grade.py batch ",
     "check {x}/subs/magnitude.py --html {x}/empty": "empty: is a folder, expected a file to write; name another with --html",
+    "check {x}/subs/magnitude.py -o {x}/subs/magnitude.py": "magnitude.py: is what was handed in, expected a file to write; name ",
+    "check {x}/subs --one --html {x}/subs/magnitude.py": "magnitude.py: is what was handed in, expected a file to write; name ",
     "check {x}/subs/magnitude.py --junit /dev/null": "/dev/null: is a device or leads nowhere, expected a file to write; name",
     "check {x}/subs/magnitude.py -o {x}/file/x.txt": "file/x.txt: can't be written: a file is in the way; name another",
     "check {x}/subs/magnitude.py --min-points 2": "--min-points 2: expected at most 1.5, which is all that the rubric gives",

@@ -184,6 +184,8 @@ def _try_files(wanted: _Wanted) -> None:
         if os.path.lexists(path) and not os.path.isfile(path):
             kind = "a folder" if os.path.isdir(path) else "a device or leads nowhere"
             raise UsageError(f"{path}: is {kind}, expected a file to write; name another with {option}")
+        if _is_handed_in(path, wanted):
+            raise UsageError(f"{path}: is what was handed in, expected a file to write; name another with {option}")
         trial = path.with_name(f".{path.name}.tmp")  # the name that it is written under first
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -191,6 +193,14 @@ def _try_files(wanted: _Wanted) -> None:
             trial.unlink()
         except OSError as error:
             raise unwritable(path, error, instead=f"name another file with {option}") from None
+
+
+def _is_handed_in(path: Path, wanted: _Wanted) -> bool:
+    """Whether to write that file would overwrite somebody's work."""
+    if any(path.exists() and given and given.exists() and path.samefile(given) for given in (wanted.path, wanted.samples)):
+        return True
+    is_inside = path.resolve().is_relative_to(wanted.path.resolve())
+    return is_inside and path.exists() and path.suffix in (".py", ".ipynb", ".zip")
 
 
 def _format(form: Format | None, as_json: bool) -> Format:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import sys
 import time
 from typing import Any
 
@@ -81,7 +80,3 @@ def proof(device: torch.device) -> dict[str, float]:
         count += 1
     seconds = time.perf_counter() - started
     return {"flops": 2 * _PROOF_SIZE**3 * count / seconds, "difference": difference, "holds": float(difference <= _CLOSE_ENOUGH)}
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

@@ -184,9 +184,6 @@ def _no_garbage() -> Iterator[None]:
         gc.enable()
 
 
-# --- what a run depends on --------------------------------------------------------------------------------------------
-
-
 def _what_is_missing(isolation: Isolation) -> str:
     """Why hidden data is refused, in one sentence."""
     lacking = isolation.missing
@@ -194,6 +191,9 @@ def _what_is_missing(isolation: Isolation) -> str:
         return f"Landlock and user namespaces are both missing, and hidden data needs one of them ({lacking['namespaces']})"
     needed = [layer for layer in ("seccomp", "capabilities", "descriptors", "environment") if layer in lacking]
     return f"isolation is {isolation.level}, hidden data needs L2 ({'; '.join(f'{layer}: {lacking[layer]}' for layer in needed)})"
+
+
+# --- what a run depends on --------------------------------------------------------------------------------------------
 
 
 def environment(evaluator: Evaluates, runs_on: str) -> dict[str, str]:
